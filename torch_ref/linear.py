@@ -1,0 +1,6 @@
+"""torch's own Linear."""
+
+from torch.nn import Linear
+from torch.nn.functional import linear
+
+__all__ = ["Linear", "linear"]
