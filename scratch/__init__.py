@@ -4,7 +4,7 @@ y, backward = layer(x)
 dx = backward(dy)
 """
 
-from scratch import functional, init
+from scratch import data, functional, init
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.linear import Linear
@@ -23,6 +23,7 @@ __all__ = [
     "Parameter",
     "Residual",
     "Sequential",
+    "data",
     "functional",
     "init",
     "manual_seed",
