@@ -5,7 +5,7 @@ They hold for every layer and function, so that adding one is: topic file, twin,
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from parity_tests.sides import (
     cast,
     flat,
     is_module,
+    named_input_gradients,
     random_dy,
     random_state,
     run_scratch,
@@ -108,8 +109,12 @@ def matches_finite_differences(pair: Pair, case: Case, eps: float = 1e-6) -> Non
         size = max(1.0, abs(ours), abs(slope), abs(along(0.0)))
         if abs(ours - slope) > 1e-6 * size + 4 * abs(slope - coarse):
             raise AssertionError(
-                label(pair, case, f"{name} disagrees with finite differences: along a random direction the gradient")
-                + f" says {ours:.10g}, the differences {slope:.10g}"
+                label(
+                    pair,
+                    case,
+                    f"{name} disagrees with finite differences: along a random direction the gradient says "
+                    f"{ours:.10g}, the differences {slope:.10g},",
+                )
             )
 
 
@@ -237,8 +242,6 @@ def runs_on_a_device(pair: Pair, case: Case) -> None:
             if not isinstance(part, Device):
                 raise AssertionError(label(pair, case, f"on a device, {name} came back as {type(part).__name__}"))
         gradients = backward(to_device(dy))
-    from parity_tests.sides import named_input_gradients
-
     got = Outcome(flat(to_host(y)), named_input_gradients(case, to_host(gradients)))
     if module is not None:
         got.gradients |= {f"d{n}": None if p.grad is None else to_host(p.grad) for n, p in module.named_parameters()}
@@ -248,8 +251,6 @@ def runs_on_a_device(pair: Pair, case: Case) -> None:
 
 def refuses(pair: Pair, case: Case, exception: type[Exception], pattern: str) -> None:
     """The stated exception with the stated message, and nothing is changed."""
-    import re
-
     arrays = case.arrays("float32")
     first, *rest = arrays
     others = {n: arrays[n] for n in rest}
@@ -287,7 +288,3 @@ def gradient_error(pair: Pair, case: Case, dtype="float64") -> dict[str, tuple[f
         worst = float(error(np.asarray(actual), expected).max())
         result[name] = worst, worst / float(np.spacing(dtype.type(scale_of(expected) or 1.0)))
     return result
-
-
-def with_mode(case: Case, train: bool) -> Case:
-    return replace(case, train=train)

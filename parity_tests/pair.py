@@ -109,6 +109,8 @@ class Pair:
     twin : the torch side where it is not found by name: the class, or a function of tensors.
     state : `state(key, shape, rng) -> array or None` for parameters or buffers that need particular values.
     exact : whether textbook and kernel are compared with torch in float64 at 1e-10 (default), or at this tolerance.
+    ours : the scratch side where it is not found by name: somebody's own layer, that `check` holds against this
+        (and not registered).
     device : whether the textbook runs on a GPU array (checked on the fake device); a reason where it does not.
     """
 
@@ -120,11 +122,14 @@ class Pair:
     regimes: tuple[str, ...] = ("normal", "ties", "large", "tiny")
     smooth: tuple[str, ...] = ("normal",)
     twin: Callable | None = None
+    ours: Callable | None = None
     state: Callable | None = None
     exact: float = 1e-10
     device: bool | str = True
 
     def __post_init__(self):
+        if self.ours is not None:
+            return
         if self.name in REGISTRY:
             raise ValueError(f"pair {self.name!r} is declared twice")
         REGISTRY[self.name] = self

@@ -31,7 +31,7 @@ class Outcome:
 
 def scratch_side(pair: Pair) -> Callable:
     """The class or op of this name in scratch."""
-    return _named(scratch, pair.name)
+    return pair.ours or _named(scratch, pair.name)
 
 
 def torch_side(pair: Pair) -> Callable:

@@ -73,8 +73,9 @@ class Op:
         self.names = tuple(inspect.signature(forward).parameters)
         self.arrays = arrays or _leading_arrays(forward)
         self.indices, self.constants, self.mixed = frozenset(indices), frozenset(constants), mixed
+        parameters = inspect.signature(forward).parameters
         self._slots = tuple((self.names.index(name), name) for name in self.arrays)
-        self._last_slot = max(i for i, _ in self._slots)
+        self._required = {name for name in self.arrays if parameters[name].default is inspect.Parameter.empty}
         self._array_names = frozenset(self.arrays)
         self._textbook = (forward, backward, _takes_needs(backward))
         self.kernels: list[tuple[Callable, tuple]] = []
@@ -107,7 +108,7 @@ class Op:
                 differentiable = False  # for the caller: its gradient goes to the Parameter
             elif differentiable and name in self.constants:
                 differentiable = want = False
-            if value is not None:
+            if value is not None or name in self._required:
                 kind = self._check_array(name, value)
                 if kind == "f":
                     if dtype is None:

@@ -1,0 +1,117 @@
+"""The thread pool: parts, errors, nesting, forks, and BLAS threads that come back."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import scratch
+from scratch.kernels import blocks
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = scratch.num_threads()
+    scratch.set_num_threads(2)
+    yield
+    scratch.set_num_threads(before)
+
+
+def test_the_parts_cover_everything_once():
+    for n in (0, 1, 2, 5, 1000):
+        seen = np.zeros(n, int)
+
+        def task(lo, hi, seen=seen):
+            seen[lo:hi] += 1
+
+        blocks.parallel(task, n)
+        assert (seen == 1).all()
+
+
+def test_blockwise_runs_a_formula_over_slices_with_working_space():
+    x = np.arange(1_000_003, dtype=np.float32)
+    y = np.empty_like(x)
+
+    def fn(x, y, t):
+        np.multiply(x, 2, out=t)
+        np.add(t, 1, out=y)
+
+    blocks.blockwise(fn, x, y, scratch=1)
+    np.testing.assert_array_equal(y, x * 2 + 1)
+
+
+def test_an_error_in_any_part_is_raised_and_the_pool_goes_on():
+    def task(lo, hi):
+        if lo > 0:
+            raise KeyError("second part")
+
+    with pytest.raises(KeyError, match="second part"):
+        blocks.parallel(task, 10)
+    test_the_parts_cover_everything_once()
+
+
+def test_blas_gets_one_thread_inside_and_its_own_back_outside():
+    counts = [library.get_num_threads() for library in blocks._blas()]
+    inside = []
+    blocks.parallel(lambda lo, hi: inside.append([library.get_num_threads() for library in blocks._blas()]), 2)
+    assert all(n == 1 for part in inside for n in part)
+    assert [library.get_num_threads() for library in blocks._blas()] == counts == [2] * len(counts)
+
+
+def test_nested_and_simultaneous_calls_finish():
+    total = []
+
+    def outer(lo, hi):
+        blocks.parallel(lambda a, b: total.append(b - a), 10)
+
+    threads = [threading.Thread(target=lambda: blocks.parallel(outer, 2)) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(timeout=60)
+    assert sum(total) == 8 * 2 * 10
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2"])
+def test_a_wrong_number_of_threads_is_refused(n):
+    with pytest.raises(ValueError, match="set_num_threads: n must be a positive integer"):
+        scratch.set_num_threads(n)
+
+
+def test_a_forked_child_makes_a_pool_of_its_own_and_no_thread_is_left_at_exit():
+    program = """
+import os, threading
+import numpy as np
+from scratch.kernels import blocks
+blocks.set_num_threads(2)
+def check():
+    seen = np.zeros(10)
+    def task(lo, hi): seen[lo:hi] += 1
+    blocks.parallel(task, 10)
+    assert (seen == 1).all()
+check()
+pid = os.fork()
+if pid == 0:
+    check()
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+print("done")
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=60, cwd=os.getcwd()
+    )
+    assert run.stdout == "done\n", run.stderr
+
+
+def test_omp_num_threads_sets_the_default():
+    run = subprocess.run(
+        [sys.executable, "-c", "import scratch; print(scratch.num_threads())"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "OMP_NUM_THREADS": "3"},
+    )
+    assert run.stdout.strip() == "3", run.stderr
