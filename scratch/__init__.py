@@ -5,24 +5,51 @@ dx = backward(dy)
 """
 
 from scratch import data, functional, init
+from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
+from scratch.embedding import Embedding
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.linear import Linear
+from scratch.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from scratch.module import Module
+from scratch.normalization import LayerNorm
 from scratch.op import Backward, Op, pull, textbook
 from scratch.parameter import Parameter
+from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
+from scratch.reshaping import Flatten, Identity, Unflatten
 
 __all__ = [
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "Backward",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "CrossEntropyLoss",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
     "Linear",
+    "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "NLLLoss",
     "Op",
     "Parameter",
     "Residual",
     "Sequential",
+    "Unflatten",
     "data",
     "functional",
     "init",

@@ -5,6 +5,38 @@ This package never imports scratch. Functions are in `torch_ref.functional`.
 
 from torch.nn import ModuleDict, ModuleList, Sequential
 
+from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
+from torch_ref.embedding import Embedding
 from torch_ref.linear import Linear
+from torch_ref.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
+from torch_ref.normalization import LayerNorm
+from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from torch_ref.reshaping import Flatten, Identity, Unflatten
 
-__all__ = ["Linear", "ModuleDict", "ModuleList", "Sequential"]
+__all__ = [
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "CrossEntropyLoss",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
+    "Linear",
+    "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Sequential",
+    "Unflatten",
+]

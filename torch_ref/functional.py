@@ -1,5 +1,32 @@
 """torch.nn.functional's functions and twins of what it does not have, by topic."""
 
+from torch_ref.batch_norm import batch_norm
+from torch_ref.classification_losses import cross_entropy, nll_loss
+from torch_ref.embedding import embedding
 from torch_ref.linear import linear
+from torch_ref.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from torch_ref.normalization import layer_norm
+from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from torch_ref.reshaping import flatten, identity, unflatten
 
-__all__ = ["linear"]
+__all__ = [
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "embedding",
+    "flatten",
+    "identity",
+    "l1_loss",
+    "layer_norm",
+    "linear",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "mse_loss",
+    "nll_loss",
+    "unflatten",
+]
