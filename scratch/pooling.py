@@ -148,8 +148,8 @@ def scatter_add(dy, indices, inputs):
     rows = prod(leading)
     # One more column takes what goes nowhere: -1 is the last column of the row before.
     dx = np.zeros_like(dy, shape=(rows * (length + 1),))
-    starts = on_device_of(dy, np.arange(rows)[:, None] * (length + 1))
-    np.add.at(dx, (indices.reshape(rows, -1) + starts).reshape(-1), dy.reshape(-1))
+    starts = on_device_of(dy, np.arange(rows).reshape(*leading, *[1] * n) * (length + 1))
+    np.add.at(dx, (indices + starts).reshape(-1), dy.reshape(-1))
     return dx.reshape(rows, length + 1)[:, :length].reshape(*leading, *inputs)
 
 
