@@ -163,6 +163,50 @@ def mutates_and_aliases_nothing(pair: Pair, case: Case) -> None:
                 raise AssertionError(label(pair, case, f"{name} shares memory with {other}"))
 
 
+def computes_only_what_is_wanted(pair: Pair, case: Case) -> None:
+    """Asked for one gradient alone, an op gives that one unchanged; a module with the others frozen too."""
+    state, dy = prepared(pair, case)
+    full = run_scratch(pair, case, case.arrays("float64"), dy, state, "float64")
+    if is_module(pair):
+        names = [name for name, _ in build_scratch(pair, case, "float64").named_parameters()]
+        for wanted in [*names, None]:
+            module = build_scratch(pair, case, "float64", state)
+            for name, p in module.named_parameters():
+                p.requires_grad = name == wanted
+            first, *rest = arrays = case.arrays("float64")
+            _, backward = module(arrays[first], **{n: arrays[n] for n in rest}, **case.call)
+            inputs = named_input_gradients(case, scratch.pull(backward, dy, input_grad=wanted is None))
+            expected = {n: g for n, g in full.gradients.items() if n in inputs} if wanted is None else {}
+            got = {n: g for n, g in inputs.items() if n in expected}
+            for name, p in module.named_parameters():
+                if name == wanted:
+                    expected[f"d{name}"], got[f"d{name}"] = full.gradients[f"d{name}"], p.grad
+                elif p.grad is not None:
+                    raise AssertionError(label(pair, case, f"the frozen {name} got a gradient"))
+            what = label(pair, case, f"asked only for {wanted or 'the inputs'}, the gradient differs")
+            assert_same(Outcome(gradients=got), Outcome(gradients=expected), rtol=1e-12, label=what)
+        return
+    op = scratch_side(pair)
+    if not isinstance(op, scratch.Op):
+        return
+    for wanted in case.inputs:
+        if wanted in op.arrays and case.wants_grad(wanted):
+            first, *rest = arrays = case.arrays("float64")
+            needs = tuple(name == wanted for name in op.arrays)
+            _, backward = op(arrays[first], **{n: arrays[n] for n in rest}, **case.config, needs=needs)
+            given = backward(dy)
+            gradients = [g for g in (given if isinstance(given, tuple) else (given,)) if g is not None]
+            if full.gradients.get(f"d{wanted}") is None and not gradients:
+                continue
+            if len(gradients) != 1:
+                raise AssertionError(label(pair, case, f"asked for d{wanted}, it gave {len(gradients)} gradients"))
+            one, want = (
+                Outcome(gradients={wanted: gradients[0]}),
+                Outcome(gradients={wanted: full.gradients[f"d{wanted}"]}),
+            )
+            assert_same(one, want, rtol=1e-12, label=label(pair, case, f"asked only for d{wanted}, it differs"))
+
+
 def takes_any_layout(pair: Pair, case: Case) -> None:
     """Non-contiguous and read-only inputs and dy give what contiguous ones give."""
     state, dy = prepared(pair, case)

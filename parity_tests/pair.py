@@ -97,7 +97,7 @@ class Case:
         return spec is not None and spec.kind == "float" and spec.grad
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """The declaration of one layer or function.
 

@@ -62,7 +62,7 @@ def random_dy(y, rng):
         return tuple(random_dy(part, rng) for part in y)
     if y is None or np.dtype(str(y.dtype).removeprefix("torch.")).kind != "f":
         return None
-    return rng.normal(size=tuple(y.shape))
+    return np.asarray(rng.normal(size=tuple(y.shape)))
 
 
 def cast(dy, dtype):

@@ -53,6 +53,12 @@ def test_mutates_and_aliases_nothing(pair, data):
 
 @every_pair
 @given(data=st.data())
+def test_computes_only_what_is_wanted(pair, data):
+    checks.computes_only_what_is_wanted(pair, in_either_mode(data, pair))
+
+
+@every_pair
+@given(data=st.data())
 def test_takes_any_layout(pair, data):
     checks.takes_any_layout(pair, in_either_mode(data, pair, pair.smooth or pair.regimes))
 

@@ -6,6 +6,7 @@ Twin: torch_ref/linear.py. Pair: parity_tests/pairs/linear.py.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
-from scratch.op import Op
+from scratch.op import Op, unbroadcast
 
 
 class LinearSaved(NamedTuple):
@@ -21,6 +22,7 @@ class LinearSaved(NamedTuple):
 
     x: np.ndarray  # (*, I)
     weight: np.ndarray  # (O, I)
+    bias_shape: tuple[int, ...]
 
 
 def linear_forward(x, weight, bias=None):
@@ -28,7 +30,7 @@ def linear_forward(x, weight, bias=None):
 
     Parameters
     ----------
-    x : (*, I) floating point. weight : (O, I), or (I,) for one output without an axis. bias : (O,) or None.
+    x : (*, I) floating point. weight : (O, I), or (I,) for one output without an axis. bias : (O,), one number for all outputs, or None.
 
     Returns
     -------
@@ -55,31 +57,32 @@ def linear_forward(x, weight, bias=None):
             f"linear: weight expects {weight.shape[-1]} input features (weight {weight.shape}), "
             f"but x has {x.shape[-1]} (x {x.shape})"
         )
-    if bias is not None and bias.shape != weight.shape[:-1]:
+    if bias is not None and bias.shape not in (weight.shape[:-1], (1,), ()):
         raise ValueError(f"linear: bias must be {weight.shape[:-1]} for weight {weight.shape}, but is {bias.shape}")
     y = x @ weight.T  # (*, I) @ (I, O) -> (*, O)
     if bias is not None:
         y = y + bias
-    return y, LinearSaved(x, weight)
+    return y, LinearSaved(x, weight, () if bias is None else bias.shape)
 
 
 def linear_backward(dy, saved, needs=(True, True, True)):
     """dy (*, O) -> dx (*, I), dweight (O, I), dbias (O,)"""
-    x, weight = saved
+    x, weight, bias_shape = saved
     dx = dweight = dbias = None
     if weight.ndim == 1:  # one output without an axis: y = x · w
         dy, weight = dy[..., None], weight[None]  # (*, 1), (1, I)
-    rows = dy.reshape(-1, dy.shape[-1])  # (rows, O)
+    n = math.prod(x.shape[:-1])
+    rows = dy.reshape(n, dy.shape[-1])  # (n, O)
     if needs[0]:
         # y = x @ weight.T
         dx = dy @ weight  # (*, O) @ (O, I) -> (*, I)
     if needs[1]:
         # every row of x met the same weight: sum over rows
-        dweight = rows.T @ x.reshape(-1, x.shape[-1])  # (O, rows) @ (rows, I) -> (O, I)
+        dweight = rows.T @ x.reshape(n, x.shape[-1])  # (O, n) @ (n, I) -> (O, I)
         dweight = dweight.reshape(saved.weight.shape)
     if needs[2]:
         # y = ... + bias
-        dbias = rows.sum(axis=0).reshape(saved.weight.shape[:-1])  # (O,)
+        dbias = unbroadcast(rows.sum(axis=0), bias_shape)  # (O,)
     return dx, dweight, dbias
 
 
