@@ -1,9 +1,11 @@
 """Cross-entropy and negative log-likelihood: numbers worked out by hand, ignored targets, masked classes."""
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
+import scratch
 from scratch.functional import cross_entropy, nll_loss
 
 LOG3 = np.log(3)
@@ -84,3 +86,44 @@ def test_probabilities_of_a_wider_dtype_leave_the_logits_gradient_in_float32():
     y, backward = cross_entropy(np.zeros((1, 2), np.float32), np.array([[0.9, 0.1]]))
     dx, dtarget, _ = backward()
     assert (y.dtype, dx.dtype, dtarget.dtype) == (np.float64, np.float32, np.float64)
+
+
+def rows_of_every_kind(rows, classes, dtype):
+    """Ordinary rows, rows around ±1000, masked classes, and one row of only -inf."""
+    x = np.random.default_rng(0).normal(size=(rows, classes)).astype(dtype)
+    x[rows // 3] += 1000
+    x[rows // 2] -= 1000
+    x[2 * rows // 3, 1:] = -np.inf
+    x[-1] = -np.inf
+    return x
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_the_kernel_gives_the_textbooks_numbers_over_many_blocks(dtype, reduction):
+    rows, classes = 2500, 500
+    x = rows_of_every_kind(rows, classes, dtype)
+    rng = np.random.default_rng(1)
+    target = rng.integers(0, classes, rows)
+    target[2 * rows // 3] = 0
+    target[::7] = -100
+    weight = rng.uniform(0.5, 2, classes).astype(dtype)
+    y, backward = cross_entropy(x, target, weight, reduction=reduction)
+    assert type(backward.saved).__name__ == "CrossEntropyKernelSaved"
+    with scratch.textbook():
+        expected, expected_backward = cross_entropy(x, target, weight, reduction=reduction)
+    dy = rng.normal(size=expected.shape).astype(dtype)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(backward(dy), expected_backward(dy), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("shift", [-1000, -30, 0, 19, 30, 1000])
+def test_the_kernel_needs_no_row_maximum_only_where_it_is_safe(shift):
+    # adding a constant to all logits changes nothing
+    x = np.random.default_rng(0).normal(size=(8, 5))
+    target = np.arange(8) % 5
+    y, backward = cross_entropy(x + shift, target)
+    expected, expected_backward = cross_entropy(x, target)
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+    np.testing.assert_allclose(backward(), expected_backward(), rtol=1e-11, atol=1e-14)

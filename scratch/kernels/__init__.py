@@ -1,5 +1,5 @@
 """Fast CPU versions of the textbook's ops, under the same topics. Importing this package registers them."""
 
-from scratch.kernels import embedding
+from scratch.kernels import classification_losses, embedding
 
-__all__ = ["embedding"]
+__all__ = ["classification_losses", "embedding"]
