@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint bench clean
+.PHONY: help demo test fuzz mutants lint bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: $(STAMP)  ## all tests, side by side on all cores
 
 fuzz: $(STAMP)  ## the same tests with many more, fresh random cases
 	HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -n $(JOBS) parity_tests
+
+mutants: $(STAMP)  ## break every backward on purpose and list what the checks do not notice
+	$(RUN) -m parity_tests.mutants
 
 lint: $(STAMP)  ## ruff and pyright
 	$(RUN) -m ruff check .

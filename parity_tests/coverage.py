@@ -5,12 +5,13 @@ python -m parity_tests.coverage          # the README's table
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import torch
 
-import parity_tests.pairs  # noqa: F401  (fills the registry)
 import scratch
 import scratch.functional
-from parity_tests.pair import REGISTRY
 
 LAZY = "lazy: takes its sizes from the first input"
 IN_PLACE = "writes into its input, which nothing here does"
@@ -89,6 +90,11 @@ def topic(name: str) -> str:
     return function.__module__.removeprefix("scratch.")
 
 
+def page(name: str) -> str:
+    """The page of the book: the topic's; the module and its containers share one."""
+    return "containers" if topic(name) == "module" else topic(name)
+
+
 def missing(theirs: list[str], ours: list[str]) -> list[str]:
     return [n for n in theirs if n not in ours and n not in LEFT_OUT]
 
@@ -98,7 +104,7 @@ def table() -> str:
     rows: dict[str, tuple[list[str], list[str]]] = {}
     for i, names in enumerate((classes(), functions())):
         for name in names:
-            rows.setdefault(topic(name), ([], []))[i].append(f"`{name}`")
+            rows.setdefault(page(name), ([], []))[i].append(f"`{name}`")
     lines = ["| topic | classes | functions |", "|---|---|---|"]
     lines += [f"| [{t}](docs/{t}.md) | {' '.join(a)} | {' '.join(b)} |" for t, (a, b) in sorted(rows.items())]
     for kind, theirs, ours in (
@@ -112,6 +118,10 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())
-    print("\nMissing:", *missing(torch_classes(), classes()), *missing(torch_functions(), functions()))
-    print("Without a pair:", *[n for n in (*classes(), *functions()) if n not in REGISTRY])
+    if "--readme" in sys.argv:
+        readme = Path(__file__).parent.parent / "README.md"
+        around = readme.read_text().split("<!-- coverage -->"), readme.read_text().split("<!-- /coverage -->")
+        readme.write_text(f"{around[0][0]}<!-- coverage -->\n{table()}\n<!-- /coverage -->{around[1][1]}")
+    else:
+        print(table())
+        print("\nMissing:", *missing(torch_classes(), classes()), *missing(torch_functions(), functions()))
