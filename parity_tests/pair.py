@@ -25,6 +25,8 @@ REGIMES: dict[str, Callable[[np.random.Generator, tuple], np.ndarray]] = {
     "ties": lambda rng, shape: rng.integers(-1, 2, size=shape) * 1.0,  # kinks at 0, equal maxima
     "large": lambda rng, shape: rng.normal(size=shape) * 1e3,  # overflow in exp, cancellation in a variance
     "tiny": lambda rng, shape: rng.normal(size=shape) * 1e-6,
+    # odd multiples of 1/128: for finite differences where a kink sits at a multiple of 1/64
+    "off_grid": lambda rng, shape: (2 * np.floor(rng.normal(size=shape) * 64) + 1) / 128,
     "inf_nan": lambda rng, shape: rng.choice([np.inf, -np.inf, np.nan, 0.0, -0.0, 1.5, -2.5], size=shape),
 }
 

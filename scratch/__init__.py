@@ -5,9 +5,11 @@ dx = backward(dy)
 """
 
 from scratch import data, functional, init
+from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
+from scratch.dropout import Dropout
 from scratch.embedding import Embedding
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.linear import Linear
@@ -18,7 +20,9 @@ from scratch.op import Backward, Op, pull, textbook
 from scratch.parameter import Parameter
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
+from scratch.rectifiers import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
 from scratch.reshaping import Flatten, Identity, Unflatten
+from scratch.softmax import LogSoftmax, Softmax
 
 __all__ = [
     "AvgPool1d",
@@ -30,13 +34,21 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "CELU",
     "CrossEntropyLoss",
+    "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
+    "GELU",
+    "Hardtanh",
     "Identity",
     "L1Loss",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
@@ -46,9 +58,20 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Op",
+    "PReLU",
     "Parameter",
+    "ReLU",
+    "ReLU6",
     "Residual",
+    "SELU",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softshrink",
+    "Tanh",
+    "Tanhshrink",
     "Unflatten",
     "data",
     "functional",

@@ -1,13 +1,18 @@
 """torch.nn.functional's names: each returns `(y, backward)`. Gathered from the topics, which explain them."""
 
+from scratch.activations import gelu, logsigmoid, sigmoid, silu, softplus, tanh, tanhshrink
+from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
 from scratch.classification_losses import cross_entropy, nll_loss
+from scratch.dropout import dropout
 from scratch.embedding import embedding
 from scratch.linear import linear
 from scratch.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from scratch.normalization import layer_norm
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from scratch.rectifiers import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
 from scratch.reshaping import flatten, identity, unflatten
+from scratch.softmax import log_softmax, softmax
 
 __all__ = [
     "avg_pool1d",
@@ -16,17 +21,37 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
     "cross_entropy",
+    "dropout",
+    "elu",
     "embedding",
     "flatten",
+    "gelu",
+    "hardtanh",
     "identity",
     "l1_loss",
     "layer_norm",
+    "leaky_relu",
     "linear",
+    "log_softmax",
+    "logsigmoid",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "prelu",
+    "relu",
+    "relu6",
+    "scaled_dot_product_attention",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softshrink",
+    "tanh",
+    "tanhshrink",
     "unflatten",
 ]

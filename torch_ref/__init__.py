@@ -5,14 +5,18 @@ This package never imports scratch. Functions are in `torch_ref.functional`.
 
 from torch.nn import ModuleDict, ModuleList, Sequential
 
+from torch_ref.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
+from torch_ref.dropout import Dropout
 from torch_ref.embedding import Embedding
 from torch_ref.linear import Linear
 from torch_ref.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from torch_ref.normalization import LayerNorm
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from torch_ref.rectifiers import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
 from torch_ref.reshaping import Flatten, Identity, Unflatten
+from torch_ref.softmax import LogSoftmax, Softmax
 
 __all__ = [
     "AvgPool1d",
@@ -23,13 +27,21 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "CELU",
     "CrossEntropyLoss",
+    "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
+    "GELU",
+    "Hardtanh",
     "Identity",
     "L1Loss",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
@@ -37,6 +49,17 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SELU",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softshrink",
+    "Tanh",
+    "Tanhshrink",
     "Unflatten",
 ]

@@ -1,13 +1,18 @@
 """torch.nn.functional's functions and twins of what it does not have, by topic."""
 
+from torch_ref.activations import gelu, logsigmoid, sigmoid, silu, softplus, tanh, tanhshrink
+from torch_ref.attention import scaled_dot_product_attention
 from torch_ref.batch_norm import batch_norm
 from torch_ref.classification_losses import cross_entropy, nll_loss
+from torch_ref.dropout import dropout
 from torch_ref.embedding import embedding
 from torch_ref.linear import linear
 from torch_ref.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch_ref.normalization import layer_norm
 from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from torch_ref.rectifiers import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
 from torch_ref.reshaping import flatten, identity, unflatten
+from torch_ref.softmax import log_softmax, softmax
 
 __all__ = [
     "avg_pool1d",
@@ -16,17 +21,37 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
     "cross_entropy",
+    "dropout",
+    "elu",
     "embedding",
     "flatten",
+    "gelu",
+    "hardtanh",
     "identity",
     "l1_loss",
     "layer_norm",
+    "leaky_relu",
     "linear",
+    "log_softmax",
+    "logsigmoid",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "prelu",
+    "relu",
+    "relu6",
+    "scaled_dot_product_attention",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softshrink",
+    "tanh",
+    "tanhshrink",
     "unflatten",
 ]

@@ -1,0 +1,6 @@
+"""torch's own Dropout."""
+
+from torch.nn import Dropout
+from torch.nn.functional import dropout
+
+__all__ = ["Dropout", "dropout"]
