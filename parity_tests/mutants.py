@@ -18,6 +18,7 @@ import pkgutil
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -214,6 +215,7 @@ def main() -> int:
     parser.add_argument("--pairs", default="", help="only pairs whose name matches")
     parser.add_argument("--cases", type=int, default=30, help="cases a pair")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
     chosen = [
         (f, node) for f, node in targets() if re.search(options.filter, f"{f.__module__}.{f.__qualname__}") is not None
     ]

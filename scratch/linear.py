@@ -30,7 +30,8 @@ def linear_forward(x, weight, bias=None):
 
     Parameters
     ----------
-    x : (*, I) floating point. weight : (O, I), or (I,) for one output without an axis. bias : (O,), one number for all outputs, or None.
+    x : (*, I) floating point. weight : (O, I), or (I,) for one output without an axis.
+    bias : (O,), one number for all outputs, or None.
 
     Returns
     -------
