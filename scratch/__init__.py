@@ -9,14 +9,33 @@ from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh,
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
+from scratch.convolution import Conv1d, Conv2d, Conv3d
 from scratch.dropout import Dropout
 from scratch.embedding import Embedding
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.linear import Linear
+from scratch.linear_cross_entropy import LinearCrossEntropyLoss
 from scratch.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from scratch.module import Module
 from scratch.normalization import LayerNorm
 from scratch.op import Backward, Op, pull, textbook
+from scratch.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from scratch.parameter import Parameter
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
@@ -35,6 +54,15 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CELU",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "CrossEntropyLoss",
     "Dropout",
     "ELU",
@@ -47,6 +75,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -62,6 +91,12 @@ __all__ = [
     "Parameter",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Residual",
     "SELU",
     "Sequential",
@@ -73,6 +108,9 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Unflatten",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "data",
     "functional",
     "init",

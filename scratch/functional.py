@@ -4,11 +4,14 @@ from scratch.activations import gelu, logsigmoid, sigmoid, silu, softplus, tanh,
 from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
 from scratch.classification_losses import cross_entropy, nll_loss
+from scratch.convolution import conv1d, conv2d, conv3d
 from scratch.dropout import dropout
 from scratch.embedding import embedding
 from scratch.linear import linear
+from scratch.linear_cross_entropy import linear_cross_entropy
 from scratch.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from scratch.normalization import layer_norm
+from scratch.padding import pad
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from scratch.rectifiers import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
 from scratch.reshaping import flatten, identity, unflatten
@@ -22,6 +25,9 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "cross_entropy",
     "dropout",
     "elu",
@@ -34,6 +40,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsigmoid",
     "max_pool1d",
@@ -41,6 +48,7 @@ __all__ = [
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "pad",
     "prelu",
     "relu",
     "relu6",

@@ -8,11 +8,30 @@ from torch.nn import ModuleDict, ModuleList, Sequential
 from torch_ref.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
+from torch_ref.convolution import Conv1d, Conv2d, Conv3d
 from torch_ref.dropout import Dropout
 from torch_ref.embedding import Embedding
 from torch_ref.linear import Linear
+from torch_ref.linear_cross_entropy import LinearCrossEntropyLoss
 from torch_ref.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from torch_ref.normalization import LayerNorm
+from torch_ref.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from torch_ref.rectifiers import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
 from torch_ref.reshaping import Flatten, Identity, Unflatten
@@ -28,6 +47,15 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CELU",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "CrossEntropyLoss",
     "Dropout",
     "ELU",
@@ -40,6 +68,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -52,6 +81,12 @@ __all__ = [
     "PReLU",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "SELU",
     "Sequential",
     "SiLU",
@@ -62,4 +97,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Unflatten",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
 ]

@@ -4,11 +4,14 @@ from torch_ref.activations import gelu, logsigmoid, sigmoid, silu, softplus, tan
 from torch_ref.attention import scaled_dot_product_attention
 from torch_ref.batch_norm import batch_norm
 from torch_ref.classification_losses import cross_entropy, nll_loss
+from torch_ref.convolution import conv1d, conv2d, conv3d
 from torch_ref.dropout import dropout
 from torch_ref.embedding import embedding
 from torch_ref.linear import linear
+from torch_ref.linear_cross_entropy import linear_cross_entropy
 from torch_ref.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch_ref.normalization import layer_norm
+from torch_ref.padding import pad
 from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from torch_ref.rectifiers import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
 from torch_ref.reshaping import flatten, identity, unflatten
@@ -22,6 +25,9 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "cross_entropy",
     "dropout",
     "elu",
@@ -34,6 +40,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsigmoid",
     "max_pool1d",
@@ -41,6 +48,7 @@ __all__ = [
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "pad",
     "prelu",
     "relu",
     "relu6",
