@@ -63,13 +63,15 @@ def is_as_accurate_as_torch(pair: Pair, case: Case) -> None:
     eps = np.finfo(np.float32).eps
 
     def move(a):
+        if isinstance(a, tuple):
+            return tuple(map(move, a))
         if a is None or a.dtype.kind != "f":
             return a
         return a * (1 + eps * rng.uniform(-1, 1, size=a.shape))
 
     truth = run_torch(pair, case, arrays64, dy64, state64, "float64")
     moved_state = None if state64 is None else {k: move(v) for k, v in state64.items()}
-    nearby = run_torch(pair, case, {k: move(a) for k, a in arrays64.items()}, dy64, moved_state, "float64")
+    nearby = run_torch(pair, case, {k: move(a) for k, a in arrays64.items()}, move(dy64), moved_state, "float64")
     twin = run_torch(pair, case, arrays32, dy32, state32, "float32")
     got = run_scratch(pair, case, case.arrays("float32"), dy32, state32, "float32")
     for name, a in got.items():

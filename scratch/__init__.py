@@ -7,15 +7,17 @@ dx = backward(dy)
 from scratch import data, functional, init
 from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.convolution import Conv1d, Conv2d, Conv3d
 from scratch.dropout import Dropout
 from scratch.embedding import Embedding
 from scratch.kernels.blocks import num_threads, set_num_threads
+from scratch.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratch.linear import Linear
 from scratch.linear_cross_entropy import LinearCrossEntropyLoss
-from scratch.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
+from scratch.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.module import Module
 from scratch.normalization import LayerNorm
 from scratch.op import Backward, Op, pull, textbook
@@ -69,8 +71,11 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GELU",
+    "GaussianNLLLoss",
     "Hardtanh",
+    "HuberLoss",
     "Identity",
+    "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -85,10 +90,12 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelSoftMarginLoss",
     "NLLLoss",
     "Op",
     "PReLU",
     "Parameter",
+    "PoissonNLLLoss",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -102,6 +109,8 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softplus",
     "Softshrink",

@@ -3,13 +3,20 @@
 from scratch.activations import gelu, logsigmoid, sigmoid, silu, softplus, tanh, tanhshrink
 from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
+from scratch.binary_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
 from scratch.classification_losses import cross_entropy, nll_loss
 from scratch.convolution import conv1d, conv2d, conv3d
 from scratch.dropout import dropout
 from scratch.embedding import embedding
+from scratch.likelihood_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from scratch.linear import linear
 from scratch.linear_cross_entropy import linear_cross_entropy
-from scratch.losses import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from scratch.losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from scratch.normalization import layer_norm
 from scratch.padding import pad
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
@@ -33,9 +40,12 @@ __all__ = [
     "elu",
     "embedding",
     "flatten",
+    "gaussian_nll_loss",
     "gelu",
     "hardtanh",
+    "huber_loss",
     "identity",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -47,8 +57,10 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "pad",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -56,6 +68,8 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softplus",
     "softshrink",

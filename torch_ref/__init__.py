@@ -7,13 +7,15 @@ from torch.nn import ModuleDict, ModuleList, Sequential
 
 from torch_ref.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
 from torch_ref.dropout import Dropout
 from torch_ref.embedding import Embedding
+from torch_ref.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from torch_ref.linear import Linear
 from torch_ref.linear_cross_entropy import LinearCrossEntropyLoss
-from torch_ref.losses import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
+from torch_ref.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from torch_ref.normalization import LayerNorm
 from torch_ref.padding import (
     CircularPad1d,
@@ -62,8 +64,11 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GELU",
+    "GaussianNLLLoss",
     "Hardtanh",
+    "HuberLoss",
     "Identity",
+    "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -77,8 +82,10 @@ __all__ = [
     "MaxPool3d",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelSoftMarginLoss",
     "NLLLoss",
     "PReLU",
+    "PoissonNLLLoss",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -91,6 +98,8 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softplus",
     "Softshrink",
