@@ -15,7 +15,7 @@ def my_linear(x, weight, bias=None, *, break_it=None):
     def backward(dy):
         dx, dweight, dbias = true_backward(dy)
         if break_it == "dweight":
-            dweight[0, 0] *= 1.001
+            dweight.flat[0] *= 1.001
         if break_it == "dbias" and dbias is not None:
             dbias = dy.reshape(-1, dy.shape[-1]).mean(axis=0)
         if break_it == "alias":
@@ -45,10 +45,10 @@ def test_a_wrong_weight_gradient_is_named_with_its_place_and_the_smallest_case()
         check(broken("dweight"), "linear", examples=30)
     message = str(found.value)
     assert "dweight is wrong in 1 of" in message
-    assert "most at dweight[0, 0]" in message
+    assert "most at dweight[0" in message
     assert "ulps" in message
     assert "x: float64 (1,)" in message  # shrunk: no batch axis, one feature
-    assert "weight: float64 (1, 1)" in message
+    assert "weight: float64 (1,)" in message
 
 
 def test_finite_differences_alone_find_a_wrong_gradient():
