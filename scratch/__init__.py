@@ -4,7 +4,7 @@ y, backward = layer(x)
 dx = backward(dy)
 """
 
-from scratch import data, functional, init
+from scratch import data, functional, init, optim
 from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
@@ -125,6 +125,7 @@ __all__ = [
     "init",
     "manual_seed",
     "num_threads",
+    "optim",
     "pull",
     "set_num_threads",
     "textbook",

@@ -1,0 +1,170 @@
+"""Every learning-rate scheduler follows torch's curve."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from scratch import optim
+from scratch.parameter import Parameter
+
+CASES = [
+    ("LambdaLR", {"lr_lambda": lambda epoch: 0.9**epoch}),
+    ("LambdaLR", {"lr_lambda": [lambda epoch: 1 / (1 + epoch), lambda epoch: 2.0]}),
+    ("MultiplicativeLR", {"lr_lambda": lambda epoch: 0.5 + 1 / (1 + epoch)}),
+    ("StepLR", {"step_size": 3}),
+    ("StepLR", {"step_size": 1, "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": [2, 5, 5, 11], "gamma": 0.3}),
+    ("MultiStepLR", {"milestones": [0, 1]}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.7, "total_iters": 3}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.1, "end_factor": 0.9, "total_iters": 7}),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0}),
+    ("ExponentialLR", {"gamma": 0.9}),
+    ("PolynomialLR", {}),
+    ("PolynomialLR", {"total_iters": 8, "power": 2.5}),
+    ("CosineAnnealingLR", {"T_max": 10}),
+    ("CosineAnnealingLR", {"T_max": 4, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 3, "eta_min": 0.001}),
+]
+EPOCHS = 25
+
+
+def scratch_optimizer():
+    groups = [{"params": [Parameter(np.zeros(1))]}, {"params": [Parameter(np.zeros(1))], "lr": 0.5}]
+    return optim.SGD(groups, lr=0.1, momentum=0.9)
+
+
+def torch_optimizer():
+    groups = [{"params": [torch.zeros(1, requires_grad=True)]} for _ in range(2)]
+    groups[1]["lr"] = 0.5
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+
+
+def curve(optimizer, scheduler, epochs=EPOCHS):
+    seen = [[group["lr"] for group in optimizer.param_groups]]
+    for _ in range(epochs):
+        optimizer.step()
+        scheduler.step()
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        assert scheduler.get_last_lr() == seen[-1]
+    return np.array(seen)
+
+
+def both(name, options):
+    ours, theirs = scratch_optimizer(), torch_optimizer()
+    return (
+        (ours, getattr(optim.lr_scheduler, name)(ours, **options)),
+        (theirs, getattr(torch.optim.lr_scheduler, name)(theirs, **options)),
+    )
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_follows_torchs_curve(name, options):
+    ours, theirs = both(name, options)
+    np.testing.assert_allclose(curve(*ours), curve(*theirs), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_saved_scheduler_goes_on_even_through_json(name, options):
+    (ours, scheduler), theirs = both(name, options)
+    want = curve(*theirs)[7:]
+    curve(ours, scheduler, 7)
+    fresh = scratch_optimizer()
+    again = getattr(optim.lr_scheduler, name)(fresh, **options)
+    fresh.load_state_dict(ours.state_dict())
+    again.load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+    np.testing.assert_allclose(curve(fresh, again, EPOCHS - 7), want, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_torchs_state_is_understood(name, options):
+    (ours, scheduler), (theirs, twin) = both(name, options)
+    curve(theirs, twin, 7)
+    scheduler.load_state_dict(twin.state_dict())
+    ours.load_state_dict(theirs.state_dict())
+    np.testing.assert_allclose(curve(ours, scheduler, 9), curve(theirs, twin, 9), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_an_epoch_may_be_jumped_to(name, options):
+    (ours, scheduler), (theirs, twin) = both(name, options)
+    ours.step()
+    theirs.step()
+    for epoch in (4, 9, 2, 12):
+        scheduler.step(epoch)
+        twin.step(epoch)
+        np.testing.assert_allclose(scheduler.get_last_lr(), twin.get_last_lr(), rtol=1e-12, atol=1e-15)
+
+
+def test_warm_restarts_take_fractions_of_epochs():
+    ours, theirs = both("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 2})
+    for epoch in (0.5, 1.75, 2.25, 5.5, 7.0):
+        for _, scheduler in (ours, theirs):
+            scheduler.step(epoch)
+        np.testing.assert_allclose(ours[1].get_last_lr(), theirs[1].get_last_lr(), rtol=1e-12)
+
+
+def test_two_schedulers_may_act_on_one_optimizer():
+    ours, theirs = scratch_optimizer(), torch_optimizer()
+    curves = []
+    for optimizer, module in ((ours, optim.lr_scheduler), (theirs, torch.optim.lr_scheduler)):
+        pair = [module.ExponentialLR(optimizer, 0.9), module.CosineAnnealingLR(optimizer, 6)]
+        optimizer.step()
+        rates = []
+        for _ in range(15):
+            for scheduler in pair:
+                scheduler.step()
+            rates.append([group["lr"] for group in optimizer.param_groups])
+        curves.append(rates)
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-12, atol=1e-15)
+
+
+def test_step_lr_by_hand():
+    # 0.1 for three epochs, then a tenth of it
+    optimizer = scratch_optimizer()
+    rates = curve(optimizer, optim.lr_scheduler.StepLR(optimizer, 3), 6)[:, 0]
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001])
+
+
+def test_cosine_annealing_by_hand():
+    # T_max = 2: cos 0 = 1, cos(pi / 2) = 0, cos(pi) = -1, and back
+    optimizer = scratch_optimizer()
+    rates = curve(optimizer, optim.lr_scheduler.CosineAnnealingLR(optimizer, 2), 4)[:, 0]
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0, 0.05, 0.1], atol=1e-15)
+
+
+def test_a_scheduler_that_steps_before_the_optimizer_warns():
+    optimizer = scratch_optimizer()
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 3)
+    with pytest.warns(UserWarning, match="before optimizer.step"):
+        scheduler.step()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "message"),
+    [
+        ("LambdaLR", {"lr_lambda": [len]}, ValueError, "expected 2 values for lr_lambda"),
+        ("MultiplicativeLR", {"lr_lambda": 0.5}, TypeError, "must be a function"),
+        ("ConstantLR", {"factor": 1.5}, ValueError, "factor must be between 0 and 1"),
+        ("LinearLR", {"start_factor": 0}, ValueError, "start_factor"),
+        ("LinearLR", {"end_factor": -1}, ValueError, "end_factor"),
+        ("CosineAnnealingWarmRestarts", {"T_0": 0}, ValueError, "T_0 must be a positive integer"),
+        ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 0}, ValueError, "T_mult"),
+        ("StepLR", {"step_size": 2, "last_epoch": 4}, KeyError, "initial_lr"),
+    ],
+)
+def test_bad_arguments_are_refused_as_torch_refuses_them(name, options, error, message):
+    with pytest.raises(error):
+        getattr(torch.optim.lr_scheduler, name)(torch_optimizer(), **options)
+    with pytest.raises(error, match=message):
+        getattr(optim.lr_scheduler, name)(scratch_optimizer(), **options)
+
+
+def test_something_else_than_an_optimizer_is_refused():
+    with pytest.raises(TypeError, match="is not an Optimizer"):
+        optim.lr_scheduler.StepLR(object(), 3)
