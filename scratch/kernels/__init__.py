@@ -1,5 +1,27 @@
 """Fast CPU versions of the textbook's ops, under the same topics. Importing this package registers them."""
 
-from scratch.kernels import classification_losses, embedding
+from scratch.kernels import (
+    activations,
+    attention,
+    batch_norm,
+    classification_losses,
+    dropout,
+    embedding,
+    normalization,
+    pooling,
+    rectifiers,
+    softmax,
+)
 
-__all__ = ["classification_losses", "embedding"]
+__all__ = [
+    "activations",
+    "attention",
+    "batch_norm",
+    "classification_losses",
+    "dropout",
+    "embedding",
+    "normalization",
+    "pooling",
+    "rectifiers",
+    "softmax",
+]
