@@ -110,7 +110,7 @@ def tanh_forward(x):
 
 def tanh_backward(dy, saved):
     (y,) = saved
-    return dy * (1 - y * y)
+    return dy * (1 - y) * (1 + y)  # 1 - y² would round y² before taking it from 1
 
 
 tanh = Op(tanh_forward, tanh_backward)
@@ -132,7 +132,12 @@ tanhshrink = Op(tanhshrink_forward, tanhshrink_backward)
 
 # ------------------------------------------------------------------ GELU
 
-_GELU_A, _GELU_B = math.sqrt(2 / math.pi), 0.044715
+GELU_A, GELU_B = math.sqrt(2 / math.pi), 0.044715
+
+
+def check_approximate(approximate):
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', but is {approximate!r}")
 
 
 def gelu_forward(x, approximate="none"):
@@ -149,12 +154,11 @@ def gelu_forward(x, approximate="none"):
     >>> y, backward(np.ones(2))
     (array([ 0., 10.]), array([0.5, 1. ]))
     """
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', but is {approximate!r}")
+    check_approximate(approximate)
     if approximate == "none":
         cdf = normal_cdf(x)
     else:
-        cdf = 0.5 * (1 + np.tanh(_GELU_A * (x + _GELU_B * x * x * x)))
+        cdf = 0.5 * (1 + np.tanh(GELU_A * (x + GELU_B * x * x * x)))
     return x * cdf, (x, approximate)
 
 
@@ -164,9 +168,9 @@ def gelu_backward(dy, saved):
         cdf = normal_cdf(x)
         density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)  # Φ'
     else:
-        t = np.tanh(_GELU_A * (x + _GELU_B * x * x * x))
+        t = np.tanh(GELU_A * (x + GELU_B * x * x * x))
         cdf = 0.5 * (1 + t)
-        density = 0.5 * (1 - t * t) * (_GELU_A * (1 + 3 * _GELU_B * x * x))
+        density = 0.5 * (1 - t * t) * (GELU_A * (1 + 3 * GELU_B * x * x))
     # y = x Φ(x)
     return dy * (cdf + x * density)
 

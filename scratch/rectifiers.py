@@ -105,14 +105,18 @@ def prelu_backward(dy, saved):
 prelu = Op(prelu_forward, prelu_backward)
 
 
+def check_bounds(min_val, max_val):
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, but they are {min_val} and {max_val}")
+
+
 def hardtanh_forward(x, min_val=-1.0, max_val=1.0, inplace=False):
     """Hardtanh: x clipped to [min_val, max_val]. Slope 1 strictly between the bounds, 0 at and beyond them.
 
     A nan stays nan and has slope 0 (torch gives 0 or 1 there, depending on the element's place in memory).
     Raises ValueError if min_val > max_val.
     """
-    if min_val > max_val:
-        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, but they are {min_val} and {max_val}")
+    check_bounds(min_val, max_val)
     y = np.clip(x, min_val, max_val)
     return y, (y, min_val, max_val)
 
@@ -161,13 +165,17 @@ def elu_forward(x, alpha=1.0, inplace=False):
 elu = Op(elu_forward, _elu_backward)
 
 
+def check_alpha(alpha):
+    if alpha == 0:
+        raise ValueError("celu: alpha cannot be 0, x is divided by it")
+
+
 def celu_forward(x, alpha=1.0, inplace=False):
     """Continuously differentiable ELU: y = x for x > 0, else alpha · (e^(x/alpha) - 1), whose slope at 0 is 1.
 
     Raises ValueError for alpha = 0. Source: Barron, 2017.
     """
-    if alpha == 0:
-        raise ValueError("celu: alpha cannot be 0, x is divided by it")
+    check_alpha(alpha)
     return _elu_forward(x, alpha, 1.0, 1 / alpha)
 
 
@@ -192,14 +200,18 @@ selu = Op(selu_forward, _elu_backward)
 # ------------------------------------------------------------------ shrinks
 
 
+def check_lambd(lambd):
+    if not lambd >= 0:
+        raise ValueError(f"softshrink: lambd must not be negative, but is {lambd}")
+
+
 def softshrink_forward(x, lambd=0.5):
     """Softshrink: x moved towards 0 by lambd, and 0 within [-lambd, lambd]. Slope 1 outside, 0 inside and at ±lambd.
 
     A nan stays nan and has slope 0 (torch gives 0 or 1 there, depending on the element's place in memory).
     Raises ValueError for a negative lambd.
     """
-    if not lambd >= 0:
-        raise ValueError(f"softshrink: lambd must not be negative, but is {lambd}")
+    check_lambd(lambd)
     return x - np.clip(x, -lambd, lambd), (x, lambd)
 
 

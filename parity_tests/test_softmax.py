@@ -1,0 +1,93 @@
+"""Softmax and log-softmax: numbers worked out by hand, and rows where a careless formula overflows."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+import scratch
+import scratch.functional as F
+
+LN3 = math.log(3)
+
+
+def test_softmax_by_hand():
+    # e^0 : e^ln 3 = 1 : 3; dy = (4, 0): Σ dy y = 1, dx = y (dy - 1)
+    y, backward = F.softmax(np.array([[0.0, LN3]]), dim=1)
+    assert_allclose(y, [[1 / 4, 3 / 4]])
+    assert_allclose(backward(np.array([[4.0, 0.0]])), [[3 / 4, -3 / 4]])
+
+
+def test_log_softmax_by_hand():
+    # dy = (4, 0): Σ dy = 4, dx = dy - y · 4
+    y, backward = F.log_softmax(np.array([[0.0, LN3]]), dim=1)
+    assert_allclose(y, [[-math.log(4), math.log(3 / 4)]])
+    assert_allclose(backward(np.array([[4.0, 0.0]])), [[3.0, -3.0]])
+
+
+def test_the_gradient_of_a_sum_of_probabilities_is_zero():
+    _, backward = F.softmax(np.array([1.0, 2.0, 4.0]), dim=0)
+    assert_allclose(backward(np.ones(3)), 0.0, atol=1e-16)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((), ()), ((4,), 0), ((2, 4), 1), ((2, 4, 3), 0), ((2, 4, 3, 2), 1)])
+def test_without_dim_the_axis_is_torchs_old_choice(shape, axis):
+    y, _ = F.softmax(np.ones(shape))
+    assert_allclose(y.sum(axis=axis), 1.0)
+
+
+def test_a_shift_changes_nothing_and_nothing_overflows():
+    x = np.array([1e4, 1e4 + LN3, -1e4])
+    with np.errstate(over="raise"):
+        assert_allclose(F.softmax(x, 0)[0], [1 / 4, 3 / 4, 0.0], rtol=1e-11)
+        assert_allclose(F.log_softmax(x, 0)[0], [-math.log(4), -math.log(4 / 3), -2e4 - math.log(4)], rtol=1e-11)
+
+
+def test_masked_positions_get_0_and_a_row_that_is_all_masked_nan():
+    with np.errstate(invalid="ignore"):
+        y, _ = F.softmax(np.array([[0.0, -np.inf], [-np.inf, -np.inf]]), dim=1)
+    assert_array_equal(y, [[1.0, 0.0], [np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_dtype_converts_first_and_the_gradient_comes_back_as_x(name):
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    dy = np.random.default_rng(1).normal(size=(3, 5))
+    y, backward = getattr(F, name)(x, 1, dtype="float64")
+    dx = backward(dy)
+    t = torch.tensor(x, requires_grad=True)
+    want = getattr(torch.nn.functional, name)(t, 1, dtype=torch.float64)
+    want.backward(torch.tensor(dy))
+    assert y.dtype == np.float64
+    assert dx.dtype == np.float32
+    assert_allclose(y, want.detach().numpy(), rtol=1e-14)
+    assert_allclose(dx, t.grad.numpy(), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", [F.softmax, F.log_softmax])
+@pytest.mark.parametrize("row", ["plain", "huge", "low", "masked", "all masked", "nan", "inf"])
+def test_the_kernel_agrees_with_the_textbook_on_every_road(op, row, dtype):
+    x = np.random.default_rng(0).normal(size=(1100, 40)).astype(dtype)
+    if row == "huge":
+        x[700, 3] = 500
+    if row == "low":
+        x[5] -= 1000
+    if row == "masked":
+        x[:, ::2] = -np.inf
+    if row == "all masked":
+        x[1099] = -np.inf
+    if row == "nan":
+        x[3, 3] = np.nan
+    if row == "inf":
+        x[3, 3] = np.inf
+    dy = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    y, backward = op(x, -1)
+    with scratch.textbook():
+        y_plain, backward_plain = op(x, -1)
+    assert backward.function is not backward_plain.function
+    eps = np.finfo(dtype).eps
+    assert_allclose(y, y_plain, rtol=32 * eps, atol=4 * eps)
+    assert_allclose(backward(dy), backward_plain(dy), rtol=64 * eps, atol=32 * eps)
