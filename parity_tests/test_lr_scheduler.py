@@ -138,6 +138,34 @@ def test_cosine_annealing_by_hand():
     np.testing.assert_allclose(rates, [0.1, 0.05, 0, 0.05, 0.1], atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patience": 2, "factor": 0.5, "cooldown": 2},
+        {"mode": "max", "patience": 1, "threshold": 0.1},
+        {"mode": "max", "patience": 1, "threshold_mode": "abs", "threshold": 0.3, "min_lr": [0.05, 0.001]},
+        {"patience": 0, "threshold_mode": "abs", "eps": 0.04, "min_lr": 0.02},
+    ],
+)
+def test_reduce_on_plateau_follows_torch_through_a_noisy_run(options):
+    for seed in range(5):
+        ours, theirs = both("ReduceLROnPlateau", options)
+        values = np.random.default_rng(seed).normal(size=60).cumsum() / 5
+        if seed == 0:
+            values[30:] = np.nan
+        for i, value in enumerate(values):
+            if i == 20:  # saved and loaded on the way
+                again = scratch_optimizer()
+                scheduler = optim.lr_scheduler.ReduceLROnPlateau(again)
+                again.load_state_dict(ours[0].state_dict())
+                scheduler.load_state_dict(json.loads(json.dumps(ours[1].state_dict())))
+                ours = again, scheduler
+            ours[1].step(value)
+            theirs[1].step(value)
+            np.testing.assert_allclose(ours[1].get_last_lr(), theirs[1].get_last_lr(), rtol=1e-12)
+
+
 def test_a_scheduler_that_steps_before_the_optimizer_warns():
     optimizer = scratch_optimizer()
     scheduler = optim.lr_scheduler.StepLR(optimizer, 3)
@@ -155,6 +183,10 @@ def test_a_scheduler_that_steps_before_the_optimizer_warns():
         ("LinearLR", {"end_factor": -1}, ValueError, "end_factor"),
         ("CosineAnnealingWarmRestarts", {"T_0": 0}, ValueError, "T_0 must be a positive integer"),
         ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 0}, ValueError, "T_mult"),
+        ("ReduceLROnPlateau", {"factor": 1.0}, ValueError, "factor must be < 1"),
+        ("ReduceLROnPlateau", {"mode": "least"}, ValueError, "mode must be"),
+        ("ReduceLROnPlateau", {"threshold_mode": "relative"}, ValueError, "threshold_mode must be"),
+        ("ReduceLROnPlateau", {"min_lr": [0.1]}, ValueError, "expected 2 values for min_lr"),
         ("StepLR", {"step_size": 2, "last_epoch": 4}, KeyError, "initial_lr"),
     ],
 )

@@ -4,7 +4,7 @@ y, backward = layer(x)
 dx = backward(dy)
 """
 
-from scratch import data, functional, init, optim
+from scratch import data, functional, init, optim, training
 from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
@@ -129,4 +129,5 @@ __all__ = [
     "pull",
     "set_num_threads",
     "textbook",
+    "training",
 ]

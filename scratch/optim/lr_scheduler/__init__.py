@@ -13,6 +13,7 @@ from scratch.optim.lr_scheduler.decay import (
     PolynomialLR,
     StepLR,
 )
+from scratch.optim.lr_scheduler.plateau import ReduceLROnPlateau
 
 __all__ = [
     "ConstantLR",
@@ -25,5 +26,6 @@ __all__ = [
     "MultiStepLR",
     "MultiplicativeLR",
     "PolynomialLR",
+    "ReduceLROnPlateau",
     "StepLR",
 ]
