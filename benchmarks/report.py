@@ -43,7 +43,7 @@ def render(story: Story) -> str:
                 ),
             ]
         ),
-        "data": escape(story.data),
+        "data": escape(story.data.split(";")[0]),
         "epochs": f"{story.epochs} epoch{'s' if story.epochs != 1 else ''}",
         "single": _curves(story.single, 1e-8),
         "double": _curves(story.double, 1e-17),

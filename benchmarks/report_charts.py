@@ -88,7 +88,7 @@ def difference_plot(difference: list[float], steps: int, floor: float) -> str:
     low = round(math.log10(floor))
     high = max(low + 2, math.ceil(math.log10(max(max(difference), floor * 10))))
     every = max(1, math.ceil((high - low) / 4))
-    y_ticks = [((e - low) / (high - low), power(10.0**e)) for e in range(low, high + 1, every)]
+    y_ticks = [((e - low) / (high - low), "0" if e == low else power(10.0**e)) for e in range(low, high + 1, every)]
     ys = [(math.log10(max(v, floor)) - low) / (high - low) for v in difference]
     x_ticks = [(i / 4, f"{round(steps * i / 4):,}") for i in range(5)]
     return _plot(_polyline(ys, "difference"), y_ticks, x_ticks, "short", "")
@@ -124,7 +124,9 @@ def parity_dots(rows: list[tuple[str, float, float]], low: int = -18, high: int 
         for e in range(low, high + 1, 3)
     )
     axis = f'<div class="dot-row axis"><span class="name"></span><span class="track">{ticks}</span></div>'
-    return f'<div class="dot-rows">{"".join(row(*r) for r in rows)}</div>{axis}'
+    half = (len(rows) + 1) // 2
+    columns = ("".join(row(*r) for r in part) for part in (rows[:half], rows[half:]))
+    return f'<div class="dot-rows">{"".join(f"<div>{column}{axis}</div>" for column in columns)}</div>'
 
 
 def ratio_bars(rows: list[tuple[str, float, float | None, str]]) -> str:
@@ -146,7 +148,8 @@ def ratio_bars(rows: list[tuple[str, float, float | None, str]]) -> str:
             f'<span class="value">×{ratio:.2f}</span></div>'
         )
 
-    powers = range(-math.floor(reach), math.floor(reach) + 1, max(1, math.ceil(reach / 3)))
+    every = max(1, math.ceil(reach / 3))
+    powers = [e for e in range(-math.floor(reach), math.floor(reach) + 1) if e % every == 0]
     ticks = "".join(f'<span style="left:{place(2.0**e):.1f}%">{2.0**e:g}×</span>' for e in powers)
     axis = (
         f'<div class="ratio-row axis"><span class="name"></span><span class="track">{ticks}</span>'
