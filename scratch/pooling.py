@@ -39,22 +39,31 @@ class Windows(NamedTuple):
                 slice(start, start + s * (p - 1) + 1, s) for start, s, p in zip(starts, self.stride, self.outputs)
             )
 
-    def pad(self, x, value):
-        """x (..., *L) in a larger array filled with value: the padding, and what ceil_mode reaches beyond it."""
-        padded_shape = [
-            max(length + p, s * (out - 1) + d * (k - 1) + 1 - p) + p
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """The axes of the padded input: padding on both sides, and what ceil_mode reaches beyond it."""
+        return tuple(
+            max(length + 2 * p, s * (out - 1) + d * (k - 1) + 1)
             for length, k, s, p, d, out in zip(
                 self.inputs, self.kernel, self.stride, self.padding, self.dilation, self.outputs
             )
-        ]
-        padded = np.full_like(x, value, shape=(*x.shape[: x.ndim - len(padded_shape)], *padded_shape))
-        padded[self.inside] = x
-        return padded
+        )
 
     @property
-    def inside(self):
-        """The slices of the padded array where the input lies."""
+    def inside(self) -> tuple:
+        """The slices of the padded input where the input itself lies."""
         return (..., *(slice(p, p + length) for p, length in zip(self.padding, self.inputs)))
+
+    @property
+    def overlap(self) -> bool:
+        """Whether an element may belong to several windows."""
+        return any(k > 1 and d * (k - 1) >= s for k, s, d in zip(self.kernel, self.stride, self.dilation))
+
+    def pad(self, x, value):
+        """x (..., *L) in a larger array filled with value."""
+        padded = np.full_like(x, value, shape=(*x.shape[: x.ndim - len(self.inputs)], *self.padded))
+        padded[self.inside] = x
+        return padded
 
 
 def per_axis(name: str, option: str, value, n: int) -> tuple[int, ...]:
@@ -235,13 +244,13 @@ class AvgPoolSaved(NamedTuple):
 
 def _avg_pool(name, n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
     windows = pool_windows(name, n, x, kernel_size, stride, padding, ceil_mode=ceil_mode)
-    divisor = _avg_divisor(name, windows, count_include_pad, divisor_override, x)
+    divisor = avg_divisor(name, windows, count_include_pad, divisor_override, x)
     padded = windows.pad(x, 0)
     y = sum(padded[(..., *tap)] for tap in windows.taps()) / divisor
     return y, AvgPoolSaved(windows, divisor)
 
 
-def _avg_divisor(name, windows, count_include_pad, divisor_override, x):
+def avg_divisor(name, windows, count_include_pad, divisor_override, x):
     """What each window's sum is divided by: the number of its taps, in x's dtype, where they are not all the same."""
     if divisor_override is not None:
         if not isinstance(divisor_override, (int, np.integer)):
