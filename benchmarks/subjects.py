@@ -47,10 +47,10 @@ def _scratch_pair(pair, case, dtype, arrays, dy, state, device, name) -> Subject
         layer, options, clear = scratch_side(pair), dict(case.config), lambda: None
     first, *rest = (to_array(a, device) for a in arrays.values())
     options |= dict(zip(list(arrays)[1:], rest))
-    dy = to_array(dy, device)
+    dy, input_grad = to_array(dy, device), any(case.wants_grad(name) for name in arrays)
 
     def backward(held):  # (y, backward): the output lives until the step ends, as torch's does
-        scratch.pull(held[1], dy, release=True)
+        scratch.pull(held[1], dy, input_grad=input_grad, release=True)
 
     return Subject(lambda: layer(first, **options), backward, clear=clear, around=mode(name), **scratch_on(device))
 
