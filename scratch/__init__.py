@@ -5,7 +5,7 @@ dx = backward(dy)
 """
 
 from scratch import data, functional, init, optim, training
-from scratch.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
+from scratch.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
@@ -13,6 +13,8 @@ from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.convolution import Conv1d, Conv2d, Conv3d
 from scratch.dropout import Dropout
 from scratch.embedding import Embedding
+from scratch.gated_activations import GLU
+from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratch.linear import Linear
@@ -41,7 +43,7 @@ from scratch.padding import (
 from scratch.parameter import Parameter
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
-from scratch.rectifiers import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
+from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
 from scratch.reshaping import Flatten, Identity, Unflatten
 from scratch.softmax import LogSoftmax, Softmax
 
@@ -71,7 +73,11 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GELU",
+    "GLU",
     "GaussianNLLLoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
@@ -87,6 +93,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -96,6 +103,7 @@ __all__ = [
     "PReLU",
     "Parameter",
     "PoissonNLLLoss",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -114,8 +122,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softshrink",
+    "Softsign",
     "Tanh",
     "Tanhshrink",
+    "Threshold",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",

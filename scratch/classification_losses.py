@@ -167,9 +167,10 @@ class NLLLoss(WeightedLoss):
 
 
 class CrossEntropySaved(NamedTuple):
-    """What cross_entropy_backward needs; the probabilities are recomputed from logp."""
+    """What cross_entropy_backward needs. The softmax is kept: exp(logp) would have logp's rounding in it."""
 
-    logp: np.ndarray  # (N, C, *)
+    softmax: np.ndarray  # (N, C, *)
+    logp: np.ndarray | None  # (N, C, *) only where the targets are probabilities
     targets: ClassTargets | np.ndarray  # class indices made ready, or probabilities (N, C, *)
     weight: np.ndarray | None  # (C,)
     reduction: str
@@ -220,10 +221,13 @@ def cross_entropy_forward(
     axis = class_axis("cross_entropy", x)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, but is {label_smoothing}")
-    logp = log_softmax(x, axis)
+    shifted = x - x.max(axis, keepdims=True)  # no exponential overflows
+    exps = np.exp(shifted)
+    sums = exps.sum(axis, keepdims=True)  # (N, 1, *)
+    softmax, logp = exps / sums, shifted - np.log(sums)  # (N, C, *)
     if target.shape == x.shape:  # probabilities
         _check_probabilities(x, target, weight, ignore_index)
-        saved = CrossEntropySaved(logp, target, weight, reduction, label_smoothing)
+        saved = CrossEntropySaved(softmax, logp, target, weight, reduction, label_smoothing)
         losses = -(_wanted(saved, axis) * logp).sum(axis)  # (N, C, *) -> (N, *)
         return reduced(losses, reduction), saved
     targets = class_targets("cross_entropy", x, target, weight, ignore_index)
@@ -233,42 +237,42 @@ def cross_entropy_forward(
         smooth = np.where(targets.keep, -every.sum(axis), 0)  # (N, C, *) -> (N, *)
         losses = (1 - label_smoothing) * losses + label_smoothing / x.shape[axis] * smooth
     y = reduced(losses, reduction, targets.weight.sum())
-    return y, CrossEntropySaved(logp, targets, weight, reduction, label_smoothing)
+    return y, CrossEntropySaved(softmax, None, targets, weight, reduction, label_smoothing)
 
 
 def cross_entropy_backward(dy, saved):
     """dy -> dx (N, C, *), dtarget (N, C, *) or None, None"""
-    logp, targets, weight, reduction, label_smoothing = saved
-    axis = min(1, logp.ndim - 1)
-    if isinstance(targets, ClassTargets):
-        share = shared(dy, reduction, targets.weight.sum())
-        share = np.where(targets.keep, share, 0)  # (N, *)
+    softmax, logp, targets, weight, reduction, label_smoothing = saved
+    axis = min(1, softmax.ndim - 1)
+    if logp is None:  # class indices
+        share = np.where(targets.keep, shared(dy, reduction, targets.weight.sum()), 0)  # (N, *)
     else:
-        share = shared(dy, reduction, logp.size // logp.shape[axis])
+        share = shared(dy, reduction, softmax.size // softmax.shape[axis])
     share = np.expand_dims(share, axis) if share.ndim else share  # (N, 1, *), or one number
     q = _wanted(saved, axis)
     # losses = -Σ q · logp
-    # logp = x - log Σ exp x, whose derivative for the classes together is 1 - softmax
-    dx = share * (np.exp(logp) * q.sum(axis, keepdims=True) - q)
-    if isinstance(targets, ClassTargets):
+    # logp = x - log Σ exp x, and the derivative of log Σ exp x is softmax
+    dx = share * (softmax * q.sum(axis, keepdims=True) - q)
+    if logp is None:
         return dx, None, None
     # q = weight · ((1 - ε) · target + ε / C)
     dtarget = share * -logp * (1 - label_smoothing)
     if weight is not None:
         dtarget = dtarget * along_classes(weight, logp, axis)
-    return fitted(dx, logp), fitted(dtarget, targets), None
+    return fitted(dx, softmax), fitted(dtarget, targets), None
 
 
 def _wanted(saved, axis):
     """q: how much each class's -logp counts, (N, C, *); weight · ((1 - ε) · target + ε / C)"""
-    logp, targets, weight, _, smoothing = saved
-    weight = None if weight is None else along_classes(weight, logp, axis)
-    if isinstance(targets, ClassTargets):
-        q = np.where(is_target(logp, targets, axis), np.expand_dims(targets.weight, axis), 0)
+    softmax, logp, targets, weight, _, smoothing = saved
+    classes = softmax.shape[axis]
+    weight = None if weight is None else along_classes(weight, softmax, axis)
+    if logp is None:
+        q = np.where(is_target(softmax, targets, axis), np.expand_dims(targets.weight, axis), 0)
         if smoothing:
-            q = (1 - smoothing) * q + smoothing / logp.shape[axis] * (1 if weight is None else weight)
+            q = (1 - smoothing) * q + smoothing / classes * (1 if weight is None else weight)
         return q
-    q = (1 - smoothing) * targets + smoothing / logp.shape[axis] if smoothing else targets
+    q = (1 - smoothing) * targets + smoothing / classes if smoothing else targets
     return q if weight is None else q * weight
 
 
@@ -282,12 +286,6 @@ def _check_probabilities(x, target, weight, ignore_index):
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for class indices, not for probabilities")
     if weight is not None:
         check_class_weight("cross_entropy", x, weight, x.shape[class_axis("cross_entropy", x)])
-
-
-def log_softmax(x, axis):
-    """x - log Σ exp x, with the largest x subtracted first: no exponential overflows."""
-    shifted = x - x.max(axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
 
 
 cross_entropy = Op(

@@ -1,6 +1,6 @@
 """torch.nn.functional's names: each returns `(y, backward)`. Gathered from the topics, which explain them."""
 
-from scratch.activations import gelu, logsigmoid, sigmoid, silu, softplus, tanh, tanhshrink
+from scratch.activations import gelu, logsigmoid, mish, sigmoid, silu, softplus, softsign, tanh, tanhshrink
 from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
 from scratch.binary_losses import (
@@ -13,6 +13,8 @@ from scratch.classification_losses import cross_entropy, nll_loss
 from scratch.convolution import conv1d, conv2d, conv3d
 from scratch.dropout import dropout
 from scratch.embedding import embedding
+from scratch.gated_activations import glu
+from scratch.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
 from scratch.likelihood_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from scratch.linear import linear
 from scratch.linear_cross_entropy import linear_cross_entropy
@@ -20,7 +22,7 @@ from scratch.losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from scratch.normalization import layer_norm
 from scratch.padding import pad
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
-from scratch.rectifiers import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
+from scratch.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
 from scratch.reshaping import flatten, identity, unflatten
 from scratch.softmax import log_softmax, softmax
 
@@ -42,6 +44,10 @@ __all__ = [
     "flatten",
     "gaussian_nll_loss",
     "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
     "hardtanh",
     "huber_loss",
     "identity",
@@ -56,6 +62,7 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "mish",
     "mse_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
@@ -64,6 +71,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rrelu",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
@@ -73,7 +81,9 @@ __all__ = [
     "softmax",
     "softplus",
     "softshrink",
+    "softsign",
     "tanh",
     "tanhshrink",
+    "threshold",
     "unflatten",
 ]

@@ -1,4 +1,4 @@
-"""Losses between arrays of one shape: mean squared and absolute error, binary cross-entropy.
+"""Regression losses, of the difference between a prediction and its target: squared, absolute, and between the two.
 
 Axes: any; the losses are taken element by element, then reduced.
 Twin: torch_ref/losses.py. Pair: parity_tests/pairs/losses.py.
@@ -10,22 +10,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.dtypes import as_array
 from scratch.op import Op
 from scratch.reduction import (
     Loss,
-    WeightedLoss,
     as_float_like,
     check_same_shape,
-    check_weight_fits,
     checked_reduction,
     fitted,
     reduced,
     shared,
     warn_of_broadcast,
 )
-
-# ---------------------------------------------------------------------- squared and absolute error
 
 
 class ErrorSaved(NamedTuple):
@@ -104,9 +99,14 @@ def l1_loss_backward(dy, saved):
     error = saved.x - saved.target
     dlosses, dweight = _weighted_backward(dy, np.abs(error), saved)
     # losses = |error|
-    derror = np.where(np.isnan(error), 0, np.sign(error)) * dlosses
+    derror = _sign(error) * dlosses
     # error = x - target
     return fitted(derror, saved.x), fitted(-derror, saved.target), dweight
+
+
+def _sign(error):
+    """The slope of |error|: 1 or -1; 0 at 0, and at nan as in torch."""
+    return np.where(np.isnan(error), 0, np.sign(error))
 
 
 def _error_arguments(name, x, target, size_average, reduce, reduction, weight):
@@ -155,174 +155,157 @@ class L1Loss(Loss):
         return l1_loss(x, target, reduction=self.reduction)
 
 
-# ---------------------------------------------------------------------- binary cross-entropy
+# ---------------------------------------------------------------------- squared near 0, absolute further out
 
 
-LEAST = float(np.float32(1e-12))  # the float32 nearest to 1e-12, also in float64, as in torch
-
-
-class BinaryCrossEntropySaved(NamedTuple):
-    """What binary_cross_entropy_backward needs."""
+class SmoothL1Saved(NamedTuple):
+    """What smooth_l1_loss_backward needs."""
 
     x: np.ndarray
     target: np.ndarray
-    weight: np.ndarray | float
     reduction: str
+    beta: float
 
 
-def binary_cross_entropy_forward(x, target, weight=None, size_average=None, reduce=None, reduction="mean"):
-    """Cross-entropy of a yes-or-no probability x: -(target · log x + (1 - target) · log(1 - x)) · weight.
+def smooth_l1_loss_forward(x, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
+    """Absolute error with a rounded tip: error² / (2 beta) where |error| < beta, else |error| - beta / 2.
 
-    Each logarithm is at least -100, so that the loss at x = 0 and x = 1 is finite; the gradient of x has a denominator
-    of at least 1e-12 there, and the gradient of the target is infinite, as torch's are.
+    With beta = 0 it is l1_loss.
 
     Parameters
     ----------
-    x, target : floating point, one shape and dtype, in [0, 1]. weight : broadcasts to that shape, or None.
-    size_average, reduce, reduction : as mse_loss's.
+    x, target : floating point, of one shape; other shapes are broadcast with a warning. The target may be integer.
+    size_average, reduce : deprecated, as in torch: they replace `reduction` ("mean", "sum", "none") when given.
+    beta : where the parabola ends, at least 0.
 
     Returns
     -------
-    y : scalar, or x's shape for "none". backward : dy -> dx, dtarget (x's shape); weight has no gradient.
+    y : scalar, or the broadcast shape for "none". backward : dy -> dx, dtarget, in their arguments' shapes.
 
     Raises
     ------
-    ValueError : shapes differ, values outside of [0, 1] or nan, unknown reduction.
+    ValueError : shapes do not broadcast, beta < 0, unknown reduction. Source: Girshick, 2015 (Fast R-CNN).
 
     Examples
     --------
-    >>> y, backward = binary_cross_entropy(np.array([0.5, 0.8]), np.array([1.0, 1.0]))
-    >>> round(float(y), 4)
-    0.4581
+    >>> y, backward = smooth_l1_loss(np.array([0.5, 3.0]), np.array([0.0, 0.0]), reduction="none")
+    >>> y, backward(np.ones(2))[0]
+    (array([0.125, 2.5  ]), array([0.5, 1. ]))
     """
-    reduction = checked_reduction("binary_cross_entropy", size_average, reduce, reduction)
-    check_same_shape("binary_cross_entropy", target=target, x=x)
-    check_weight_fits("binary_cross_entropy", x, weight=weight)
-    for name, a in (("x", x), ("target", target)):
-        if not ((a >= 0) & (a <= 1)).all():
-            hint = "; for logits use binary_cross_entropy_with_logits" if name == "x" else ""
-            raise ValueError(f"binary_cross_entropy: {name} must be between 0 and 1, but is not{hint}")
-    weight = 1 if weight is None else weight
-    yes, no = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
-    losses = -(target * yes + (1 - target) * no) * weight
-    return reduced(losses, reduction), BinaryCrossEntropySaved(x, target, weight, reduction)
+    reduction = checked_reduction("smooth_l1_loss", size_average, reduce, reduction)
+    warn_of_broadcast("smooth_l1_loss", x, target)
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, but is {beta}")
+    target = as_float_like(target, x)
+    size = np.abs(x - target)
+    losses = size if beta == 0 else np.where(size < beta, size * size / (2 * beta), size - 0.5 * beta)
+    return reduced(losses, reduction), SmoothL1Saved(x, target, reduction, beta)
 
 
-def binary_cross_entropy_backward(dy, saved):
-    """dy -> dx, dtarget, None"""
-    x, target, weight, reduction = saved
-    share = shared(dy, reduction, x.size) * weight
-    # losses = -(target · log x + (1 - target) · log(1 - x)):  -target / x + (1 - target) / (1 - x), on one denominator
-    dx = share * (x - target) / np.maximum(x * (1 - x), LEAST)
-    dtarget = share * (np.log1p(-x) - np.log(x))
-    return dx, dtarget, None
+def smooth_l1_loss_backward(dy, saved):
+    """dy -> dx, dtarget"""
+    x, target, reduction, beta = saved
+    error = x - target
+    # losses = error² / (2 beta), whose slope error / beta ends at ±1
+    slope = _sign(error) if beta == 0 else np.clip(error / beta, -1, 1)
+    derror = shared(dy, reduction, error.size) * slope
+    return fitted(derror, x), fitted(-derror, target)
 
 
-binary_cross_entropy = Op(
-    binary_cross_entropy_forward,
-    binary_cross_entropy_backward,
-    arrays=("x", "target", "weight"),
-    constants=("weight",),
+smooth_l1_loss = Op(
+    smooth_l1_loss_forward, smooth_l1_loss_backward, arrays=("x", "target"), indices=("target",), mixed=True
 )
 
 
-class BCEWithLogitsSaved(NamedTuple):
-    """What binary_cross_entropy_with_logits_backward needs."""
+class HuberSaved(NamedTuple):
+    """What huber_loss_backward needs."""
 
     x: np.ndarray
     target: np.ndarray
-    weight: np.ndarray | float
-    pos_weight: np.ndarray | None
+    weight: np.ndarray | None
     reduction: str
+    delta: float
 
 
-def binary_cross_entropy_with_logits_forward(
-    x, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
-):
-    """Binary cross-entropy of logits: -(pos_weight · target · log σ(x) + (1 - target) · log σ(-x)) · weight.
+def huber_loss_forward(x, target, reduction="mean", delta=1.0, weight=None):
+    """Squared error near 0: error² / 2 where |error| < delta, else delta (|error| - delta / 2); times weight.
 
-    Computed from log σ(x), which is exact where σ(x) rounds to 0 or 1. As log σ(-x) = log σ(x) - x, the sum is
-    (1 - target) · x - (1 + (pos_weight - 1) · target) · log σ(x).
+    It is delta times smooth_l1_loss with beta = delta. The mean of weighted losses divides by their number.
 
     Parameters
     ----------
-    x, target : floating point, one shape. weight, pos_weight : broadcast to that shape, or None.
-    size_average, reduce, reduction : as mse_loss's.
+    x, target : floating point, of one shape; other shapes are broadcast with a warning. The target may be integer.
+    reduction : "mean", "sum" or "none". delta : where the parabola ends, above 0. weight : x's shape, or None.
 
     Returns
     -------
-    y : scalar, or x's shape for "none". backward : dy -> dx, dtarget (x's shape); the weights have no gradient.
+    y : scalar, or the broadcast shape for "none". backward : dy -> dx, dtarget, dweight, in their arguments' shapes.
 
     Raises
     ------
-    ValueError : shapes differ or do not fit, unknown reduction.
+    ValueError : shapes do not fit, delta <= 0, unknown reduction. Source: Huber, 1964.
 
     Examples
     --------
-    >>> y, backward = binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0]))
-    >>> dx, dtarget, _, _ = backward()
-    >>> round(float(y), 4), dx
-    (0.6931, array([-0.5]))
+    >>> y, backward = huber_loss(np.array([0.5, 3.0]), np.array([0.0, 0.0]), reduction="none", delta=2.0)
+    >>> y, backward(np.ones(2))[0]
+    (array([0.125, 4.   ]), array([0.5, 2. ]))
     """
-    name = "binary_cross_entropy_with_logits"
-    reduction = checked_reduction(name, size_average, reduce, reduction)
-    check_same_shape(name, target=target, x=x)
-    check_weight_fits(name, x, weight=weight, pos_weight=pos_weight)
-    weight = 1 if weight is None else weight
-    log_weight = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    losses = ((1 - target) * x - log_weight * log_sigmoid(x)) * weight
-    return reduced(losses, reduction), BCEWithLogitsSaved(x, target, weight, pos_weight, reduction)
+    reduction = checked_reduction("huber_loss", None, None, reduction)
+    warn_of_broadcast("huber_loss", x, target)
+    if weight is not None:
+        check_same_shape("huber_loss", weight=weight, x=x)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be positive, but is {delta}")
+    target = as_float_like(target, x)
+    losses = _huber(x - target, delta)
+    if weight is not None:
+        losses = losses * weight
+    y = reduced(losses, reduction).astype(x.dtype)
+    return y, HuberSaved(x, target, weight, reduction, delta)
 
 
-def binary_cross_entropy_with_logits_backward(dy, saved):
-    """dy -> dx, dtarget, None, None"""
-    x, target, weight, pos_weight, reduction = saved
-    share = shared(dy, reduction, x.size) * weight
-    sigmoid = np.exp(log_sigmoid(x))
-    if pos_weight is None:
-        # losses = (1 - target) · x - log σ(x), and the derivative of log σ is 1 - σ
-        dx = share * (sigmoid - target)
-        dtarget = share * -x
-    else:
-        # losses = -(pos_weight · target · log σ(x) + (1 - target) · log σ(-x))
-        positive = pos_weight * target
-        dx = share * ((positive + 1 - target) * sigmoid - positive)
-        dtarget = share * (log_sigmoid(-x) - pos_weight * log_sigmoid(x))
-    return fitted(dx, x), fitted(dtarget, target), None, None
+def _huber(error, delta):
+    size = np.abs(error)
+    return np.where(size < delta, 0.5 * size * size, delta * (size - 0.5 * delta))
 
 
-def log_sigmoid(x):
-    """log(1 / (1 + exp(-x))), where the exponential never overflows."""
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+def huber_loss_backward(dy, saved):
+    """dy -> dx, dtarget, dweight"""
+    x, target, weight, reduction, delta = saved
+    error = x - target
+    share = shared(dy, reduction, error.size)
+    # losses = huber(error) · weight
+    dweight = None if weight is None else fitted(share * _huber(error, delta), weight)
+    # huber's slope is the error itself, up to ±delta
+    derror = share * np.clip(error, -delta, delta)
+    if weight is not None:
+        derror = derror * weight
+    return fitted(derror, x), fitted(-derror, target), dweight
 
 
-binary_cross_entropy_with_logits = Op(
-    binary_cross_entropy_with_logits_forward,
-    binary_cross_entropy_with_logits_backward,
-    arrays=("x", "target", "weight", "pos_weight"),
-    constants=("weight", "pos_weight"),
-    mixed=True,
+huber_loss = Op(
+    huber_loss_forward, huber_loss_backward, arrays=("x", "target", "weight"), indices=("target",), mixed=True
 )
 
 
-class BCELoss(WeightedLoss):
-    """Binary cross-entropy of probabilities, reduced."""
+class SmoothL1Loss(Loss):
+    """A parabola where |x - target| < beta, straight further out, reduced."""
+
+    def __init__(self, size_average=None, reduce=None, reduction: str = "mean", beta: float = 1.0):
+        Loss.__init__(self, size_average, reduce, reduction)
+        self.beta = beta
 
     def forward(self, x, target):
-        return binary_cross_entropy(x, target, self.weight, reduction=self.reduction)
+        return smooth_l1_loss(x, target, reduction=self.reduction, beta=self.beta)
 
 
-class BCEWithLogitsLoss(WeightedLoss):
-    """Binary cross-entropy of logits, reduced: more accurate than a sigmoid followed by BCELoss.
+class HuberLoss(Loss):
+    """Half the squared error where |x - target| < delta, straight further out, reduced."""
 
-    `weight` and `pos_weight` are buffers; pos_weight > 1 makes a missed positive more expensive.
-    """
-
-    def __init__(self, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None):
-        WeightedLoss.__init__(self, weight, size_average, reduce, reduction)
-        self.register_buffer("pos_weight", None if pos_weight is None else as_array(pos_weight, "pos_weight"))
+    def __init__(self, reduction: str = "mean", delta: float = 1.0):
+        Loss.__init__(self, reduction=reduction)
+        self.delta = delta
 
     def forward(self, x, target):
-        return binary_cross_entropy_with_logits(
-            x, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
+        return huber_loss(x, target, reduction=self.reduction, delta=self.delta)

@@ -48,8 +48,13 @@ def shared(dy, reduction: str, divisor):
     return dy / divisor if reduction == "mean" else dy
 
 
-def fitted(gradient, argument):
-    """A gradient in the shape and dtype of its argument, which may have been broadcast or of lower precision."""
+def fitted(gradient, argument, shape=None):
+    """A gradient in the shape and dtype of its argument, which may have been broadcast or of lower precision.
+
+    `shape` is that of the losses, where the gradient may not have it yet: every element of the losses then has it.
+    """
+    if shape is not None and gradient.shape != shape:
+        gradient = np.broadcast_to(gradient, shape).copy()
     return unbroadcast(gradient, argument.shape).astype(argument.dtype, copy=False)
 
 

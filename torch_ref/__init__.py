@@ -5,13 +5,15 @@ This package never imports scratch. Functions are in `torch_ref.functional`.
 
 from torch.nn import ModuleDict, ModuleList, Sequential
 
-from torch_ref.activations import GELU, LogSigmoid, Sigmoid, SiLU, Softplus, Tanh, Tanhshrink
+from torch_ref.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
 from torch_ref.dropout import Dropout
 from torch_ref.embedding import Embedding
+from torch_ref.gated_activations import GLU
+from torch_ref.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from torch_ref.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from torch_ref.linear import Linear
 from torch_ref.linear_cross_entropy import LinearCrossEntropyLoss
@@ -35,7 +37,7 @@ from torch_ref.padding import (
     ZeroPad3d,
 )
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
-from torch_ref.rectifiers import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
+from torch_ref.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
 from torch_ref.reshaping import Flatten, Identity, Unflatten
 from torch_ref.softmax import LogSoftmax, Softmax
 
@@ -64,7 +66,11 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GELU",
+    "GLU",
     "GaussianNLLLoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
@@ -80,12 +86,14 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Mish",
     "ModuleDict",
     "ModuleList",
     "MultiLabelSoftMarginLoss",
     "NLLLoss",
     "PReLU",
     "PoissonNLLLoss",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -103,8 +111,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softshrink",
+    "Softsign",
     "Tanh",
     "Tanhshrink",
+    "Threshold",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",

@@ -1,15 +1,6 @@
-"""torch's own losses between arrays of one shape."""
+"""torch's own regression losses."""
 
-from torch.nn import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
-from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from torch.nn import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from torch.nn.functional import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
-__all__ = [
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "L1Loss",
-    "MSELoss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "l1_loss",
-    "mse_loss",
-]
+__all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss", "huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
