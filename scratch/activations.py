@@ -1,4 +1,4 @@
-"""Smooth activations: sigmoid, tanh, softplus, SiLU, GELU and their kin; those with a kink are in rectifiers.py.
+"""Smooth activations: sigmoid, tanh, softplus, SiLU, GELU and their kin. Those with a kink: rectifiers.py.
 
 Every one works element by element on x of any shape, float32 or float64, and keeps shape and dtype:
 dx = dy · f'(x), so each backward is one line of calculus. None writes into x: `inplace` is accepted and ignored.
@@ -16,7 +16,8 @@ from scratch.op import Op
 from scratch.special import normal_cdf
 
 
-def _sigmoid(x):
+def sigmoid_of(x):
+    """1 / (1 + e⁻ˣ), for every formula that needs it."""
     e = np.exp(-np.abs(x))  # at most 1: never overflows
     return np.where(x < 0, e, 1) / (1 + e)  # multiplied above and below by e where x < 0
 
@@ -33,7 +34,7 @@ def sigmoid_forward(x):
     >>> y, backward(np.ones(2))
     (array([0.5, 1. ]), array([0.25, 0.  ]))
     """
-    y = _sigmoid(x)
+    y = sigmoid_of(x)
     return y, (y,)
 
 
@@ -68,12 +69,12 @@ def silu_forward(x, inplace=False):
     As in torch y is nan at -inf, where it is -inf · 0, and the slope nan at ±inf.
     Source: Elfwing, Uchibe, Doya, 2017; Ramachandran, Zoph, Le, 2017.
     """
-    return x * _sigmoid(x), (x,)
+    return x * sigmoid_of(x), (x,)
 
 
 def silu_backward(dy, saved):
     (x,) = saved
-    s = _sigmoid(x)
+    s = sigmoid_of(x)
     # y = x s and ds/dx = s (1 - s)
     return dy * s * (1 + x * (1 - s))
 
@@ -93,10 +94,28 @@ def softplus_forward(x, beta=1.0, threshold=20.0):
 def softplus_backward(dy, saved):
     x, beta, threshold = saved
     z = beta * x
-    return np.where(z > threshold, dy, dy * _sigmoid(z))
+    return np.where(z > threshold, dy, dy * sigmoid_of(z))
 
 
 softplus = Op(softplus_forward, softplus_backward)
+
+
+def mish_forward(x, inplace=False):
+    """Mish: y = x · tanh(softplus(x)), softplus(x) = log(1 + eˣ).
+
+    As in torch y is nan at -inf, where it is -inf · 0, and the slope nan at ±inf. Source: Misra, 2019.
+    """
+    return x * np.tanh(np.logaddexp(x, 0)), (x,)
+
+
+def mish_backward(dy, saved):
+    (x,) = saved
+    t = np.tanh(np.logaddexp(x, 0))
+    # y = x t, and the slope of softplus is the sigmoid
+    return dy * (t + x * (1 - t) * (1 + t) * sigmoid_of(x))
+
+
+mish = Op(mish_forward, mish_backward)
 
 
 # ------------------------------------------------------------------ the tanh family
@@ -128,6 +147,23 @@ def tanhshrink_backward(dy, saved):
 
 
 tanhshrink = Op(tanhshrink_forward, tanhshrink_backward)
+
+
+def softsign_forward(x):
+    """Softsign, a tanh with long tails: y = x / (1 + |x|), with slope 1 / (1 + |x|)² = (1 - |y|)².
+
+    As in torch y and the slope are nan at ±inf, where y is inf / inf.
+    """
+    y = x / (1 + np.abs(x))
+    return y, (y,)
+
+
+def softsign_backward(dy, saved):
+    (y,) = saved
+    return dy * (1 - np.abs(y)) ** 2
+
+
+softsign = Op(softsign_forward, softsign_backward)
 
 
 # ------------------------------------------------------------------ GELU
@@ -181,6 +217,11 @@ gelu = Op(gelu_forward, gelu_backward)
 # ------------------------------------------------------------------ modules
 
 
+def listed(inplace, *options):
+    """What torch shows between the parentheses: the options, and inplace where it is true."""
+    return ", ".join((*options, *(["inplace=True"] if inplace else [])))
+
+
 class Sigmoid(Module):
     """y = 1 / (1 + e⁻ˣ), element by element."""
 
@@ -205,7 +246,20 @@ class SiLU(Module):
         return silu(x)
 
     def extra_repr(self):
-        return "inplace=True" if self.inplace else ""
+        return listed(self.inplace)
+
+
+class Mish(Module):
+    """y = x · tanh(log(1 + eˣ)), element by element."""
+
+    def __init__(self, inplace: bool = False):
+        self.inplace = inplace
+
+    def forward(self, x):
+        return mish(x)
+
+    def extra_repr(self):
+        return listed(self.inplace)
 
 
 class Softplus(Module):
@@ -233,6 +287,13 @@ class Tanhshrink(Module):
 
     def forward(self, x):
         return tanhshrink(x)
+
+
+class Softsign(Module):
+    """y = x / (1 + |x|), element by element."""
+
+    def forward(self, x):
+        return softsign(x)
 
 
 class GELU(Module):

@@ -1,4 +1,4 @@
-"""Activations with a kink: ReLU and its kin, the exponential linear units, Hardtanh and the shrinks.
+"""Rectifiers: ReLU, its leaky kin and the exponential linear units. Those with bounds are in hard_activations.py.
 
 Every one works element by element on x of any shape, float32 or float64, and keeps shape and dtype. A kink has no
 derivative; what stands in for it is said in each docstring and is what torch takes. `np.where` picks the branch, so
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from scratch import random
+from scratch.activations import listed
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
-from scratch.op import Op, unbroadcast
+from scratch.op import Op, on_device_of, unbroadcast
 from scratch.parameter import Parameter
 
-# ------------------------------------------------------------------ ReLU, leaky and clipped
+# ------------------------------------------------------------------ ReLU and leaky ones
 
 
 def relu_forward(x, inplace=False):
@@ -55,6 +57,22 @@ def leaky_relu_backward(dy, saved):
 
 
 leaky_relu = Op(leaky_relu_forward, leaky_relu_backward)
+
+
+def rrelu_forward(x, lower=1 / 8, upper=1 / 3, training=False, inplace=False, rng=None):
+    """Randomized leaky ReLU: in training a leaky ReLU whose negative slope is drawn anew for every element.
+
+    The slopes come from U(lower, upper); otherwise there is one, their mean (lower + upper) / 2.
+    rng : numpy.random.Generator, a seed (each call with it draws the same slopes), or None for the shared generator.
+    Source: Xu, Wang, Chen, Li, 2015.
+    """
+    if not training:
+        return leaky_relu_forward(x, (lower + upper) / 2)
+    slopes = random.generator(rng).uniform(lower, upper, size=x.shape).astype(x.dtype)
+    return leaky_relu_forward(x, on_device_of(x, slopes))
+
+
+rrelu = Op(rrelu_forward, leaky_relu_backward)
 
 
 def prelu_forward(x, weight):
@@ -103,38 +121,6 @@ def prelu_backward(dy, saved):
 
 
 prelu = Op(prelu_forward, prelu_backward)
-
-
-def check_bounds(min_val, max_val):
-    if min_val > max_val:
-        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, but they are {min_val} and {max_val}")
-
-
-def hardtanh_forward(x, min_val=-1.0, max_val=1.0, inplace=False):
-    """Hardtanh: x clipped to [min_val, max_val]. Slope 1 strictly between the bounds, 0 at and beyond them.
-
-    A nan stays nan and has slope 0 (torch gives 0 or 1 there, depending on the element's place in memory).
-    Raises ValueError if min_val > max_val.
-    """
-    check_bounds(min_val, max_val)
-    y = np.clip(x, min_val, max_val)
-    return y, (y, min_val, max_val)
-
-
-def hardtanh_backward(dy, saved):
-    y, min_val, max_val = saved
-    return np.where((min_val < y) & (y < max_val), dy, 0)
-
-
-hardtanh = Op(hardtanh_forward, hardtanh_backward)
-
-
-def relu6_forward(x, inplace=False):
-    """ReLU6: x clipped to [0, 6], a Hardtanh. Slope 1 strictly between 0 and 6, else 0."""
-    return hardtanh_forward(x, 0.0, 6.0)
-
-
-relu6 = Op(relu6_forward, hardtanh_backward)
 
 
 # ------------------------------------------------------------------ exponential linear units
@@ -197,38 +183,7 @@ def selu_forward(x, inplace=False):
 selu = Op(selu_forward, _elu_backward)
 
 
-# ------------------------------------------------------------------ shrinks
-
-
-def check_lambd(lambd):
-    if not lambd >= 0:
-        raise ValueError(f"softshrink: lambd must not be negative, but is {lambd}")
-
-
-def softshrink_forward(x, lambd=0.5):
-    """Softshrink: x moved towards 0 by lambd, and 0 within [-lambd, lambd]. Slope 1 outside, 0 inside and at ±lambd.
-
-    A nan stays nan and has slope 0 (torch gives 0 or 1 there, depending on the element's place in memory).
-    Raises ValueError for a negative lambd.
-    """
-    check_lambd(lambd)
-    return x - np.clip(x, -lambd, lambd), (x, lambd)
-
-
-def softshrink_backward(dy, saved):
-    x, lambd = saved
-    return np.where(np.abs(x) > lambd, dy, 0)
-
-
-softshrink = Op(softshrink_forward, softshrink_backward)
-
-
 # ------------------------------------------------------------------ modules
-
-
-def _listed(inplace, *options):
-    """What torch shows between the parentheses: the options, and inplace where it is true."""
-    return ", ".join((*options, *(["inplace=True"] if inplace else [])))
 
 
 class ReLU(Module):
@@ -241,20 +196,7 @@ class ReLU(Module):
         return relu(x)
 
     def extra_repr(self):
-        return _listed(self.inplace)
-
-
-class ReLU6(Module):
-    """y = min(max(x, 0), 6), element by element."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
-
-    def forward(self, x):
-        return relu6(x)
-
-    def extra_repr(self):
-        return _listed(self.inplace)
+        return listed(self.inplace)
 
 
 class LeakyReLU(Module):
@@ -267,7 +209,24 @@ class LeakyReLU(Module):
         return leaky_relu(x, self.negative_slope)
 
     def extra_repr(self):
-        return _listed(self.inplace, f"negative_slope={self.negative_slope}")
+        return listed(self.inplace, f"negative_slope={self.negative_slope}")
+
+
+class RReLU(Module):
+    """In training a leaky ReLU with a slope from U(lower, upper) for every element; in evaluation with their mean.
+
+    rng : a numpy.random.Generator, or a seed from which the module makes its own, once; None is the shared one.
+    """
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False, *, rng=None):
+        self.lower, self.upper, self.inplace = lower, upper, inplace
+        self.rng = None if rng is None else random.generator(rng)
+
+    def forward(self, x):
+        return rrelu(x, self.lower, self.upper, self.training, rng=self.rng)
+
+    def extra_repr(self):
+        return listed(self.inplace, f"lower={self.lower}", f"upper={self.upper}")
 
 
 class PReLU(Module):
@@ -292,21 +251,6 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class Hardtanh(Module):
-    """x clipped to [min_val, max_val], element by element."""
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
-        if max_val <= min_val:
-            raise ValueError(f"Hardtanh: max_val must be greater than min_val, but they are {max_val} and {min_val}")
-        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
-
-    def forward(self, x):
-        return hardtanh(x, self.min_val, self.max_val)
-
-    def extra_repr(self):
-        return _listed(self.inplace, f"min_val={self.min_val}", f"max_val={self.max_val}")
-
-
 class ELU(Module):
     """y = x for x > 0, else alpha · (eˣ - 1), element by element."""
 
@@ -317,7 +261,7 @@ class ELU(Module):
         return elu(x, self.alpha)
 
     def extra_repr(self):
-        return _listed(self.inplace, f"alpha={self.alpha}")
+        return listed(self.inplace, f"alpha={self.alpha}")
 
 
 class CELU(Module):
@@ -330,7 +274,7 @@ class CELU(Module):
         return celu(x, self.alpha)
 
     def extra_repr(self):
-        return _listed(self.inplace, f"alpha={self.alpha}")
+        return listed(self.inplace, f"alpha={self.alpha}")
 
 
 class SELU(Module):
@@ -343,17 +287,4 @@ class SELU(Module):
         return selu(x)
 
     def extra_repr(self):
-        return _listed(self.inplace)
-
-
-class Softshrink(Module):
-    """x moved towards 0 by lambd, element by element."""
-
-    def __init__(self, lambd: float = 0.5):
-        self.lambd = lambd
-
-    def forward(self, x):
-        return softshrink(x, self.lambd)
-
-    def extra_repr(self):
-        return str(self.lambd)
+        return listed(self.inplace)

@@ -1,25 +1,21 @@
-"""torch's own activations with a kink."""
+"""torch's own rectifiers."""
 
-from torch.nn import CELU, ELU, SELU, Hardtanh, LeakyReLU, PReLU, ReLU, ReLU6, Softshrink
-from torch.nn.functional import celu, elu, hardtanh, leaky_relu, prelu, relu, relu6, selu, softshrink
+from torch.nn import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
+from torch.nn.functional import celu, elu, leaky_relu, prelu, relu, rrelu, selu
 
 __all__ = [
     "CELU",
     "ELU",
-    "Hardtanh",
     "LeakyReLU",
     "PReLU",
+    "RReLU",
     "ReLU",
-    "ReLU6",
     "SELU",
-    "Softshrink",
     "celu",
     "elu",
-    "hardtanh",
     "leaky_relu",
     "prelu",
     "relu",
-    "relu6",
+    "rrelu",
     "selu",
-    "softshrink",
 ]

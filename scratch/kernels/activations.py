@@ -52,7 +52,7 @@ def product(a, b):
 # ------------------------------------------------------------------ the sigmoid family
 
 
-def sigmoid_of(x, y):
+def fill_sigmoid(x, y):
     """y = 1 / (1 + 2^(-x LOG2E)): where the power overflows, 1/inf = 0 is right."""
     np.multiply(x, -LOG2E, out=y)
     with np.errstate(over="ignore"):
@@ -62,7 +62,7 @@ def sigmoid_of(x, y):
 
 
 def sigmoid_forward(x):
-    y = by_blocks(sigmoid_of, x)
+    y = by_blocks(fill_sigmoid, x)
     return y, (y,)
 
 
@@ -91,7 +91,7 @@ def silu_forward(x, inplace=False):
 
 def silu_backward(dy, saved):
     def fill(dy, x, dx, s):
-        sigmoid_of(x, s)
+        fill_sigmoid(x, s)
         np.subtract(1, s, out=dx)
         dx *= x
         dx += 1
@@ -152,7 +152,7 @@ def softplus_backward(dy, saved):
 
     def fill(dy, x, dx, z, s):
         np.multiply(x, beta, out=z)
-        sigmoid_of(z, s)
+        fill_sigmoid(z, s)
         np.greater(z, threshold, out=dx, casting="unsafe")
         np.maximum(s, dx, out=dx)  # on the line 1, the largest a slope can be
         dx *= dy
