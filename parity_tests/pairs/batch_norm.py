@@ -7,7 +7,10 @@ from parity_tests.pair import Case, Pair, floats
 
 @st.composite
 def shapes(draw, axes):
-    """(N, C, *) with at least two values per channel, N = 1 and further axes of 1 among them."""
+    """(N, C, *) with at least two values per channel, N = 1 and further axes of 1 among them; some for the kernel."""
+    if axes and draw(st.booleans()):
+        further = draw(st.sampled_from({1: [(3001,)], 2: [(59, 51), (1, 3001)], 3: [(10, 20, 15)]}[axes]))
+        return (draw(st.integers(2, 3)), draw(st.integers(3, 4)), *further)
     further = [draw(st.integers(1, 3)) for _ in range(axes)]
     least = 2 if all(n == 1 for n in further) else 1
     return (draw(st.integers(least, 4)), draw(st.integers(1, 4)), *further)
