@@ -7,10 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import scratch
 from parity_tests import checks
 from parity_tests.pair import Case, Pair, floats
+from parity_tests.pairs import attention as attention_pairs
 from scratch.functional import scaled_dot_product_attention as attention
 
 LOG2 = np.log(2.0)
@@ -33,6 +35,13 @@ def test_the_default_scale_is_one_over_the_root_of_the_width():
     query, key, value = np.full((1, 4), LOG2), np.array([[0.5] * 4, [0.0] * 4]), np.array([[3.0], [9.0]])
     y, _ = attention(query, key, value)  # score 4 · 0.5 · log 2 / sqrt(4) = log 2
     np.testing.assert_allclose(y, [[5.0]])
+
+
+def test_scale_zero_gives_the_mean_of_the_values_that_may_be_seen():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 2))
+    np.testing.assert_allclose(attention(x, x, x, scale=0.0)[0], np.tile(x.mean(0), (3, 1)))
+    np.testing.assert_allclose(attention(x, x, x, scale=0.0, is_causal=True)[0][1], x[:2].mean(0))
 
 
 def test_causal_counts_from_the_first_key_also_when_there_are_more_keys_than_queries():
@@ -98,6 +107,21 @@ def test_the_gradient_under_dropout_is_that_of_finite_differences(p, seed):
     pair = Pair("attention with dropout", cases=st.just(case), ours=attention, twin=without_dropout)
     checks.matches_finite_differences(pair, replace(case, seed=seed))
     checks.backward_may_be_called_again(pair, replace(case, seed=seed))
+
+
+def written_out(query, key, value, attn_mask=None, **options):
+    """torch by its formula: its fused version rounds maximum + log(sum), which costs digits when scores are large."""
+    with sdpa_kernel(SDPBackend.MATH):
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask, **options)
+
+
+@given(st.data())
+def test_large_scores_are_those_of_the_formula(data):
+    pair = Pair("large scores", cases=attention_pairs.cases(), regimes=("large",), ours=attention, twin=written_out)
+    case = data.draw(pair.drawn())
+    checks.matches_autograd(pair, case)
+    checks.is_as_accurate_as_torch(pair, case)
+    checks.textbook_agrees_with_kernel(pair, case)
 
 
 def test_infinite_values_are_the_same_on_kernel_and_textbook():

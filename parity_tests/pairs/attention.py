@@ -50,8 +50,8 @@ def cases(draw):
     inputs = {"query": floats(*q, t, d), "key": floats(*k, s, d), "value": floats(*v, s, e)}
     options = {"enable_gqa": True} if shared else {}
     kind = draw(st.sampled_from(["none", "mask", "causal"]))
-    if draw(st.booleans()):  # causal: torch multiplies -inf by the scale, so 0 makes nan there
-        options["scale"] = draw(st.sampled_from([0.3, 2.0] if kind == "causal" else [0.0, -0.5, 2.0]))
+    if draw(st.booleans()):  # causal: torch multiplies -inf by the scale
+        options["scale"] = draw(st.sampled_from([0.3, 2.0] if kind == "causal" else [0.1, -0.5, 2.0]))
     if kind == "causal":
         options["is_causal"] = True
     if kind == "mask":
@@ -70,6 +70,7 @@ NAME = "scaled_dot_product_attention"
 Pair(
     NAME,
     cases=cases(),
+    regimes=("normal", "ties"),  # large scores lose digits in one of torch's own versions: see test_attention
     sizes={
         "B8 h8 T256 d32": case((8, 8, 256, 32), (8, 8, 256, 32)),
         "h8 T2048 d64": case((1, 8, 2048, 64), (1, 8, 2048, 64)),
