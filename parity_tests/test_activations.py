@@ -74,6 +74,31 @@ def test_tanh_and_tanhshrink_by_hand():
     assert_allclose([*y, *slope], [LN2 - 3 / 5, 9 / 25])
 
 
+def test_mish_by_hand():
+    # softplus(0) = ln 2, tanh(ln 2) = 3/5: y = 0, slope 3/5. Softplus(ln 3) = ln 4, tanh = (4 - 1/4) / (4 + 1/4) = 15/17,
+    # sigmoid 3/4: slope 15/17 + ln 3 · (1 - 225/289) · 3/4
+    y, slope = value_and_slope(F.mish, [0.0, LN3])
+    assert_allclose(y, [0.0, LN3 * 15 / 17])
+    assert_allclose(slope, [3 / 5, 15 / 17 + LN3 * 64 / 289 * 3 / 4])
+
+
+def test_softsign_by_hand():
+    # -3 / 4, slope 1 / 16; at infinity inf / inf, with the limit of the slope
+    y, slope = value_and_slope(F.softsign, [-3.0, 0.0])
+    assert_allclose(y, [-3 / 4, 0.0])
+    assert_allclose(slope, [1 / 16, 1.0])
+    y, slope = value_and_slope(F.softsign, [np.inf])
+    assert np.isnan(y).all()
+    assert_array_equal(slope, [0.0])
+
+
+def test_glu_by_hand():
+    # halves (8, 2) and (ln 3, 0): 8 · 3/4, 2 · 1/2; da = sigmoid(b), db = a s (1 - s)
+    y, slope = value_and_slope(F.glu, [8.0, 2.0, LN3, 0.0])
+    assert_allclose(y, [6.0, 1.0])
+    assert_allclose(slope, [3 / 4, 1 / 2, 8 * 3 / 16, 2 / 4])
+
+
 def test_gelu_by_hand():
     # at 0: Φ = 1/2. At 1, from a table of the normal distribution: Φ = 0.8413447461, density 0.2419707245
     y, slope = value_and_slope(F.gelu, [0.0, 1.0, -1.0])

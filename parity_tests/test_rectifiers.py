@@ -1,9 +1,10 @@
-"""Activations with a kink: numbers worked out by hand, and what stands in for the slope exactly at each kink."""
+"""Rectifiers and hard activations: numbers worked out by hand, and what stands in for the slope exactly at each kink."""
 
 import math
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import scratch
@@ -28,6 +29,13 @@ BY_HAND = [
     (F.celu, {"alpha": 2.0}, [-2 * math.log(2), 3.0, 0.0], [-1.0, 3.0, 0.0], [0.5, 1.0, 1.0]),
     (F.softshrink, {}, [-2.0, 0.25, 2.0, -0.5, 0.5], [-1.5, 0.0, 1.5, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0, 0.0]),
     (F.softshrink, {"lambd": 0.0}, [-2.0, 0.0], [-2.0, 0.0], [1.0, 0.0]),
+    (F.hardshrink, {}, [-2.0, 0.25, 2.0, -0.5, 0.5], [-2.0, 0.0, 2.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0, 0.0]),
+    (F.hardshrink, {"lambd": -1.0}, [0.5], [0.5], [1.0]),
+    (F.threshold, {"threshold": 0.5, "value": 7.0}, [0.0, 1.0, 0.5], [7.0, 1.0, 7.0], [0.0, 1.0, 0.0]),
+    (F.hardsigmoid, {}, [-4.0, 0.0, 1.5, -3.0, 3.0], [0.0, 0.5, 0.75, 0.0, 1.0], [0.0, 1 / 6, 1 / 6, 0.0, 0.0]),
+    # x (x + 3) / 6, slope x/3 + 1/2; at 3 the slope of the line is taken, not 3/2
+    (F.hardswish, {}, [-4.0, 1.5, 4.0, -3.0, 3.0], [0.0, 1.125, 4.0, 0.0, 3.0], [0.0, 1.0, 1.0, 0.0, 1.0]),
+    (F.rrelu, {"lower": 0.25, "upper": 0.75}, [-2.0, 3.0, 0.0], [-1.0, 3.0, 0.0], [0.5, 1.0, 0.5]),
 ]
 
 
@@ -94,3 +102,21 @@ def test_elu_of_a_large_number_computes_no_exponential_of_it():
         y, backward = F.elu(np.array([1e30]))
         assert_array_equal(y, [1e30])
         assert_array_equal(backward(np.ones(1)), [1.0])
+
+
+def test_rrelu_draws_a_slope_for_each_element_in_training_and_uses_it_in_the_backward():
+    x = np.full(10_000, -2.0)
+    y, backward = F.rrelu(x, 0.25, 0.75, training=True, rng=0)
+    slopes = y / x
+    assert 0.25 <= slopes.min() < 0.26
+    assert 0.74 < slopes.max() <= 0.75
+    assert abs(slopes.mean() - 0.5) < 0.01
+    assert_allclose(backward(np.ones_like(x)), slopes)
+    assert_array_equal(F.rrelu(x, 0.25, 0.75, training=True, rng=0)[0], y)
+
+
+def test_the_slope_of_hardsigmoid_is_exactly_a_sixth_where_torch_rounds_it_to_float32():
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.hardsigmoid(x).backward()
+    assert 1e-10 < abs(x.grad.item() - 1 / 6) < 1e-8
+    assert F.hardsigmoid(np.zeros(1))[1](np.ones(1)).item() == 1 / 6

@@ -150,17 +150,16 @@ tanhshrink = Op(tanhshrink_forward, tanhshrink_backward)
 
 
 def softsign_forward(x):
-    """Softsign, a tanh with long tails: y = x / (1 + |x|), with slope 1 / (1 + |x|)² = (1 - |y|)².
+    """Softsign, a tanh with long tails: y = x / (1 + |x|), with slope 1 / (1 + |x|)².
 
-    As in torch y and the slope are nan at ±inf, where y is inf / inf.
+    At ±inf y is nan, as in torch, where it is inf / inf; the slope is its limit 0 (torch's is nan).
     """
-    y = x / (1 + np.abs(x))
-    return y, (y,)
+    return x / (1 + np.abs(x)), (x,)
 
 
 def softsign_backward(dy, saved):
-    (y,) = saved
-    return dy * (1 - np.abs(y)) ** 2
+    (x,) = saved
+    return dy / (1 + np.abs(x)) ** 2
 
 
 softsign = Op(softsign_forward, softsign_backward)

@@ -81,7 +81,7 @@ hardsigmoid = Op(hardsigmoid_forward, hardsigmoid_backward)
 def hardswish_forward(x, inplace=False):
     """Hard swish: y = x · hardsigmoid(x). Slope x/3 + 1/2 strictly between -3 and 3; 0 at -3 and below, else 1.
 
-    As in torch y is nan at -inf, where it is -inf · 0, and a nan lets dy pass. Source: Howard and others, 2019.
+    As in torch y is nan at -inf, where it is -inf · 0. Source: Howard and others, 2019.
     """
     return x * np.clip(x + 3, 0, 6) / 6, (x,)
 

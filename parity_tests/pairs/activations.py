@@ -1,5 +1,6 @@
 """Smooth activations: any shape, none at all included, and now and then enough elements for the kernels."""
 
+import numpy as np
 from hypothesis import strategies as st
 
 from parity_tests.pair import Case, Pair, floats
@@ -16,24 +17,33 @@ def elementwise_cases(config=None, transform=None):
     return st.builds(lambda shape, options: Case({"x": floats(*shape, transform=transform)}, options), shapes, drawn)
 
 
-def elementwise_pairs(classes, function, config=None, *, regimes=REGIMES, transform=None, device=True, bad=()):
-    """The pair of a module and the pair of its function, with the same cases."""
-    for name in (classes, function):
+def elementwise_pairs(
+    module, function, config=None, *, regimes=REGIMES, transform=None, device=True, bad=(), twin=None, required=None
+):
+    """The pair of a module and the pair of its function, with the same cases; None leaves one out.
+
+    `required` are the options without a default.
+    """
+    required = required or {}
+    for name in filter(None, (module, function)):
         Pair(
             name,
             cases=elementwise_cases(config, transform),
-            sizes={"8M": Case({"x": floats(8_000_000)})} if name == classes else {},
-            empty=[Case({"x": floats(0)}), Case({"x": floats(3, 0, 2)})],
+            sizes={"8M": Case({"x": floats(8_000_000)}, required)} if name == module else {},
+            empty=[Case({"x": floats(0)}, required), Case({"x": floats(3, 0, 2)}, required)],
             bad=bad,
             regimes=regimes,
             smooth=("off_grid",),
             device=device,
+            twin=twin,
         )
 
 
 elementwise_pairs("Sigmoid", "sigmoid")
 elementwise_pairs("LogSigmoid", "logsigmoid")
 elementwise_pairs("SiLU", "silu", {"inplace": st.just(False)})
+elementwise_pairs("Mish", "mish", {"inplace": st.just(False)})
+elementwise_pairs("Softsign", "softsign", transform=lambda x: np.where(np.isinf(x), np.nan, x))
 elementwise_pairs("Tanh", "tanh")
 elementwise_pairs("Tanhshrink", "tanhshrink")
 elementwise_pairs(

@@ -1,10 +1,14 @@
-"""Activations with a kink: options, slopes per channel, and values exactly on the kinks (the regime `ties`)."""
+"""Rectifiers: options, slopes per channel, and values exactly on the kinks (the regime `ties`)."""
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
+import torch_ref.functional
 from parity_tests.pair import Case, Pair, floats
 from parity_tests.pairs.activations import REGIMES, elementwise_pairs, shapes
+from parity_tests.pairs.dropout import SEED
+from scratch.random import generator
 
 inplace = {"inplace": st.just(False)}
 
@@ -25,21 +29,30 @@ elementwise_pairs(
     bad=[(Case({"x": floats(3)}, {"alpha": 0.0}), ValueError, "celu: alpha cannot be 0")],
 )
 elementwise_pairs("SELU", "selu", inplace, transform=without_nan)
-elementwise_pairs("ReLU6", "relu6", inplace, transform=without_nan)
-elementwise_pairs(
-    "Hardtanh",
-    "hardtanh",
-    {"min_val": st.sampled_from([-1.0, -2, 0.0]), "max_val": st.sampled_from([1.0, 0.25, 6])},
-    transform=without_nan,
-    bad=[(Case({"x": floats(3)}, {"min_val": 2.0, "max_val": 1.0}), ValueError, "but they are")],
-)
-elementwise_pairs(
-    "Softshrink",
-    "softshrink",
-    {"lambd": st.sampled_from([0.5, 0.0, 1])},
-    transform=without_nan,
-    bad=[(Case({"x": floats(3)}, {"lambd": -0.5}), ValueError, "softshrink: lambd must not be negative")],
-)
+
+
+def replayed_rrelu(x, lower=1 / 8, upper=1 / 3, training=False, inplace=False, rng=None):
+    """torch's rrelu, in training with the slopes of rng instead of some of torch's own."""
+    if not training:
+        return torch_ref.functional.rrelu(x, lower, upper)
+    slopes = generator(rng).uniform(lower, upper, size=tuple(x.shape))
+    return torch.where(x > 0, x, torch.tensor(slopes, dtype=x.dtype) * x)
+
+
+class ReplayedRReLU(torch_ref.RReLU):
+    """torch's RReLU, whose slopes are those of SEED."""
+
+    def __init__(self, lower=1 / 8, upper=1 / 3, inplace=False):
+        super().__init__(lower, upper, inplace)
+        self.rng = np.random.default_rng(SEED)
+
+    def forward(self, x):
+        return replayed_rrelu(x, self.lower, self.upper, self.training, rng=self.rng)
+
+
+bounds = {"lower": st.sampled_from([0.125, 0.25, -1.0]), "upper": st.sampled_from([0.25, 0.5, 1])}
+elementwise_pairs("RReLU", None, bounds | {"rng": st.just(SEED)}, twin=ReplayedRReLU)
+elementwise_pairs(None, "rrelu", bounds | {"rng": st.just(SEED), "training": st.booleans()}, twin=replayed_rrelu)
 
 
 @st.composite
