@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_lbfgs_style_closures_are_served():
     calls = []
 
     class Twice(optim.SGD):
-        def step(self, closure):
+        def step(self, closure: Any = None):
             first = closure()
             calls.append((first, super().step(closure)))
             return first

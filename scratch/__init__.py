@@ -4,24 +4,29 @@ y, backward = layer(x)
 dx = backward(dy)
 """
 
-from scratch import data, functional, init, optim, training
+from scratch import checkpoint, data, functional, init, optim, training
 from scratch.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.convolution import Conv1d, Conv2d, Conv3d
+from scratch.distances import CosineSimilarity, PairwiseDistance
 from scratch.dropout import Dropout
 from scratch.embedding import Embedding
 from scratch.gated_activations import GLU
 from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from scratch.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratch.linear import Linear
 from scratch.linear_cross_entropy import LinearCrossEntropyLoss
+from scratch.local_response_norm import LocalResponseNorm
 from scratch.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from scratch.margin_losses import HingeEmbeddingLoss, MarginRankingLoss, MultiLabelMarginLoss, MultiMarginLoss
 from scratch.module import Module
-from scratch.normalization import LayerNorm
+from scratch.multihead_attention import MultiheadAttention
+from scratch.normalization import GroupNorm, LayerNorm, RMSNorm
 from scratch.op import Backward, Op, pull, textbook
 from scratch.padding import (
     CircularPad1d,
@@ -45,6 +50,7 @@ from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2
 from scratch.random import manual_seed
 from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
 from scratch.reshaping import Flatten, Identity, Unflatten
+from scratch.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from scratch.softmax import LogSoftmax, Softmax
 
 __all__ = [
@@ -67,6 +73,8 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "ELU",
@@ -75,21 +83,28 @@ __all__ = [
     "GELU",
     "GLU",
     "GaussianNLLLoss",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinearCrossEntropyLoss",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -97,12 +112,17 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "Op",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "PoissonNLLLoss",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -126,10 +146,13 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "checkpoint",
     "data",
     "functional",
     "init",

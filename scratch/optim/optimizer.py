@@ -169,6 +169,9 @@ class Optimizer:
         for group, other in zip(self.param_groups, saved):
             kept = {key: group[key] for key in (*self.defaults, "param_names") if key in group}
             loaded = deepcopy({key: value for key, value in other.items() if key != "params"})
+            for key, value in loaded.items():  # a file may know lists only
+                if isinstance(value, list) and isinstance(kept.get(key), tuple):
+                    loaded[key] = tuple(value)
             groups.append({**kept, **loaded, "params": group["params"]})
             for i, parameter in zip(other["params"], group["params"]):
                 if i in state_dict["state"]:
