@@ -4,6 +4,9 @@ from hypothesis import strategies as st
 
 from parity_tests.pair import Case, Pair, floats
 
+# (groups, channels, filters of one group): few, many, grouped, depthwise
+CHANNELS = [(1, 1, 1), (1, 2, 3), (1, 6, 2), (1, 5, 18), (2, 3, 2), (3, 1, 2), (3, 1, 1), (19, 1, 1)]
+
 
 @st.composite
 def geometries(draw, axes, mode="zeros"):
@@ -31,8 +34,8 @@ def geometries(draw, axes, mode="zeros"):
 @st.composite
 def op_cases(draw, axes):
     sizes, kernel, options = draw(geometries(axes))
-    groups, c, f = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
-    batch = draw(st.sampled_from([(), (1,), (2,), (3,)]))
+    groups, c, f = draw(st.sampled_from(CHANNELS))
+    batch = draw(st.sampled_from([(), (1,), (3,), (17,)]))
     bias = floats(f * groups) if draw(st.booleans()) else None
     inputs = {"x": floats(*batch, c * groups, *sizes), "weight": floats(f * groups, c, *kernel), "bias": bias}
     return Case(inputs, {**options, "groups": groups})
@@ -45,8 +48,8 @@ def module_cases(draw, axes):
     for name, value in options.items():  # torch's layers do not repeat a tuple of one
         if isinstance(value, tuple):
             options[name] = (value * axes)[:axes]
-    groups, c, f = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
-    batch = draw(st.sampled_from([(), (1,), (2,), (3,)]))
+    groups, c, f = draw(st.sampled_from(CHANNELS))
+    batch = draw(st.sampled_from([(), (1,), (3,), (17,)]))
     config = {
         "in_channels": c * groups,
         "out_channels": f * groups,

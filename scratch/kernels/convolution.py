@@ -64,6 +64,13 @@ class Columns:
                     (here, (slice(None), slice(first, None, s), slice(t * a + shift, t * (e - 1) + shift + 1, t)))
                 )
 
+    def runs(self, columns, length):
+        """(i, j, what kernel element i, j sees) for a kernel of one channel: each map's is one run of memory."""
+        flat = columns.reshape(*columns.shape[:3], -1)  # a view
+        for i, (r, start) in enumerate(self.starts):
+            for j in range(self.shape[1]):
+                yield i, j, flat[r, j, :, start : start + length]
+
     def zeros(self, channels, dtype):
         s, S, Hr, Q = self.shape
         return np.zeros((s, S, channels, Hr, Q), dtype)
@@ -102,7 +109,7 @@ def rows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation
 
 def _rows(x, weight, bias, g, y):
     """y = the correlation of x (N, C, H, W) with weight (F, c, R, S)."""
-    (N, C, H, W), (F, c, R, S), G = x.shape, weight.shape, g.groups
+    (N, _, H, W), (F, c, R, S), G = x.shape, weight.shape, g.groups
     x, y = x.reshape(N * G, c, H, W), y.reshape(N * G, F // G, -1)
     layout = Columns((H, W), (R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(R, G, F // G, S * c)
@@ -154,7 +161,7 @@ def _rows_dx_flipped(dy, weight, g, spans, dx):
 
 def _rows_dx(dy, weight, g, dx):
     """Any stride: every kernel row's product is added where the forward has read, then the copies are added up."""
-    (N, C, H, W), (F, c, R, S), G = dx.shape, weight.shape, g.groups
+    (N, _, H, W), (F, c, R, S), G = dx.shape, weight.shape, g.groups
     dx, dy = dx.reshape(N * G, c, H, W), dy.reshape(N * G, F // G, -1)
     layout = Columns((H, W), (R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(R, S * c, G, F // G).transpose(0, 2, 1, 3))
@@ -174,7 +181,7 @@ def _rows_dx(dy, weight, g, dx):
 
 
 def _rows_dweight(x, dy, g, shape):
-    (N, C, H, W), (F, c, R, S), G = x.shape, shape, g.groups
+    (N, _, H, W), (F, c, R, S), G = x.shape, shape, g.groups
     x, dy = x.reshape(N * G, c, H, W), dy.reshape(N * G, F // G, -1)
     layout = Columns((H, W), (R, S), g)
     parts = {}
@@ -348,82 +355,70 @@ def pointwise_backward(axes, dy, saved, needs=(True, True, True)):
 
 # ---------------------------------------------------------------------- depthwise
 
-TOGETHER = 16  # channels a step
+TOGETHER = 1 << 18  # items of the columns a step
+
+
+def _maps(x, weight, g):
+    """All N*C maps one after the other, the layout of their columns, how many go in a step, their kernels repeated."""
+    (N, C, H, W), (R, S) = x.shape, weight.shape[2:]
+    layout = Columns((H, W), (R, S), g)
+    together = max(1, TOGETHER // math.prod(layout.shape))
+    return x.reshape(N * C, H, W), layout, together, np.tile(weight.reshape(C, R, S, 1), (N, 1, 1, 1))
 
 
 def depthwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    y = np.empty((len(x), len(weight), *g.out), x.dtype)
-    _depthwise(images(x), images(weight), bias, over_images(g), y)
-    return y, ConvSaved(x, weight, g)
-
-
-def _steps(lo, hi, channels):
-    """(image, channels) a step: TOGETHER channels of one image."""
-    blocks = -(-channels // TOGETHER)
-    for step in range(lo, hi):
-        n, k = divmod(step, blocks)
-        yield n, slice(k * TOGETHER, min((k + 1) * TOGETHER, channels))
-
-
-def _depthwise(x, weight, bias, g, y):
-    (N, C, H, W), (_, _, R, S) = x.shape, weight.shape
-    y = y.reshape(N, C, -1)
-    layout = Columns((H, W), (R, S), g)
+    N, C = x.shape[:2]
+    maps, layout, together, w = _maps(images(x), images(weight), over_images(g))
+    y = np.empty((N * C, math.prod(g.out)), x.dtype)
+    repeated_bias = None if bias is None else np.tile(bias, N)[:, None]
 
     def task(lo, hi):
-        columns = layout.zeros(TOGETHER, x.dtype)
-        flat = columns.reshape(*columns.shape[:3], -1)
-        product = np.empty((TOGETHER, y.shape[2]), x.dtype)
-        for n, channels in _steps(lo, hi, C):
-            k = channels.stop - channels.start
-            layout.copy(x[n, channels], columns[:, :, :k])
-            for i, (r, start) in enumerate(layout.starts):
-                for j in range(S):
-                    run, w = flat[r, j, :k, start : start + y.shape[2]], weight[channels, :, i, j]
-                    np.multiply(run, w, out=product[:k] if i or j else y[n, channels])
-                    if i or j:
-                        y[n, channels] += product[:k]
-            if bias is not None:
-                y[n, channels] += bias[channels, None]
+        columns = layout.zeros(min(together, hi - lo), x.dtype)
+        product = np.empty((columns.shape[2], y.shape[1]), x.dtype)
+        for a in range(lo, hi, together):
+            b = min(a + together, hi)
+            layout.copy(maps[a:b], columns[:, :, : b - a])
+            for i, j, run in layout.runs(columns[:, :, : b - a], y.shape[1]):
+                np.multiply(run, w[a:b, i, j], out=product[: b - a] if i or j else y[a:b])
+                if i or j:
+                    y[a:b] += product[: b - a]
+            if repeated_bias is not None:
+                y[a:b] += repeated_bias[a:b]
 
-    parallel(task, N * -(-C // TOGETHER))
+    parallel(task, N * C)
+    return y.reshape(N, C, *g.out), ConvSaved(x, weight, g)
 
 
 def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
-    x, weight, g = images(saved.x), images(saved.weight), over_images(saved.geometry)
-    (N, C, H, W), (_, _, R, S) = x.shape, weight.shape
-    dy = np.ascontiguousarray(dy).reshape(N, C, -1)
-    dx = np.zeros(x.shape, x.dtype) if needs[0] else None
-    layout = Columns((H, W), (R, S), g)
-    parts = {}
+    x, weight, g = saved
+    N, C = x.shape[:2]
+    maps, layout, together, w = _maps(images(x), images(weight), over_images(g))
+    dy = np.ascontiguousarray(dy).reshape(N * C, -1)
+    dx = np.zeros(maps.shape, x.dtype) if needs[0] else None
+    dw = np.empty(w.shape[:3], x.dtype) if needs[1] else None
 
     def task(lo, hi):
-        columns = layout.zeros(TOGETHER, x.dtype)
-        flat = columns.reshape(*columns.shape[:3], -1)
-        dw = np.zeros((C, R, S), x.dtype)
-        product = np.empty((TOGETHER, dy.shape[2]), x.dtype)
-        for n, channels in _steps(lo, hi, C):
-            k = channels.stop - channels.start
-            d = dy[n, channels]
+        columns = layout.zeros(min(together, hi - lo), x.dtype)
+        dcolumns = np.empty_like(columns)
+        product = np.empty((columns.shape[2], dy.shape[1]), x.dtype)
+        for a in range(lo, hi, together):
+            b = min(a + together, hi)
             if needs[1]:
-                layout.copy(x[n, channels], columns[:, :, :k])
-                for i, (r, start) in enumerate(layout.starts):
-                    for j in range(S):
-                        dw[channels, i, j] += np.vecdot(d, flat[r, j, :k, start : start + dy.shape[2]])
+                layout.copy(maps[a:b], columns[:, :, : b - a])
+                for i, j, run in layout.runs(columns[:, :, : b - a], dy.shape[1]):
+                    np.vecdot(dy[a:b], run, out=dw[a:b, i, j])
             if needs[0]:
-                columns[...] = 0
-                for i, (r, start) in enumerate(layout.starts):
-                    for j in range(S):
-                        np.multiply(d, weight[channels, :, i, j], out=product[:k])
-                        flat[r, j, :k, start : start + dy.shape[2]] += product[:k]
-                layout.add_back(columns[:, :, :k], dx[n, channels])
-                columns[...] = 0
-        parts[lo] = dw
+                dcolumns[...] = 0
+                for i, j, run in layout.runs(dcolumns[:, :, : b - a], dy.shape[1]):
+                    run += np.multiply(dy[a:b], w[a:b, i, j], out=product[: b - a])
+                layout.add_back(dcolumns[:, :, : b - a], dx[a:b])
 
-    parallel(task, N * -(-C // TOGETHER))
-    dx = dx.reshape(saved.x.shape) if needs[0] else None
-    return dx, in_order(parts).reshape(saved.weight.shape), bias_gradient(dy) if needs[2] else None
+    if needs[0] or needs[1]:
+        parallel(task, N * C)
+    dx = dx.reshape(x.shape) if needs[0] else None
+    dweight = dw.reshape(N, *weight.shape).sum(axis=0) if needs[1] else None
+    return dx, dweight, bias_gradient(dy.reshape(N, C, -1)) if needs[2] else None
 
 
 # ---------------------------------------------------------------------- which one when
