@@ -94,3 +94,47 @@ def test_the_kernels_mask_is_the_textbooks_whatever_the_number_of_threads(size, 
     assert backward.function is not backward_plain.function
     assert_array_equal(y, y_plain)
     assert_array_equal(dx, backward_plain(x))
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "channels"),
+    [
+        (F.dropout1d, (50, 40, 3), 2000),
+        (F.dropout1d, (400, 3), 400),
+        (F.dropout2d, (50, 40, 3, 2), 2000),
+        (F.dropout2d, (50, 40, 3), 2000),
+        (F.dropout3d, (50, 40, 2, 3, 2), 2000),
+        (F.dropout3d, (400, 2, 3, 2), 400),
+        (F.feature_alpha_dropout, (50, 40, 3, 2), 2000),
+    ],
+)
+def test_a_channel_is_kept_or_dropped_as_a_whole(op, shape, channels):
+    y, _ = op(np.ones(shape), 0.5, training=True, rng=0)
+    rows = y.reshape(channels, -1)
+    assert (rows == rows[:, :1]).all()
+    assert 0.4 < (rows[:, 0] == rows.max()).mean() < 0.6
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_alpha_dropout_keeps_mean_0_and_variance_1(p):
+    x = np.random.default_rng(0).normal(size=1_000_000)
+    y, _ = F.alpha_dropout(x, p, training=True, rng=0)
+    assert abs(y.mean()) < 5e-3
+    assert abs(y.var() - 1) < 1e-2
+
+
+def test_alpha_dropout_by_hand():
+    # f = -1.0507 · 1.6733 = -1.7581; p = 1/2: a = 1 / √(1/2 (1 + f²/2)); kept x -> a (x - f/2), dropped -> a f/2
+    f = -1.0507009873554805 * 1.6732632423543772
+    a = 1 / np.sqrt((1 + f**2 / 2) / 2)
+    x = np.random.default_rng(0).normal(size=100)
+    y, backward = F.alpha_dropout(x, 0.5, training=True, rng=0)
+    kept = ~np.isclose(y, a * f / 2)
+    assert 30 < kept.sum() < 70
+    assert_allclose(y[kept], a * (x[kept] - f / 2))
+    assert_allclose(backward(np.ones(100)), a * kept)
+
+
+def test_alpha_dropout_does_nothing_unless_told_that_it_is_training():
+    assert_array_equal(F.alpha_dropout(np.arange(3.0))[0], np.arange(3.0))
+    assert_array_equal(F.feature_alpha_dropout(np.arange(3.0))[0], np.arange(3.0))

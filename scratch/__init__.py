@@ -6,14 +6,23 @@ dx = backward(dy)
 
 from scratch import checkpoint, data, functional, init, optim, training
 from scratch.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
+from scratch.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.convolution import Conv1d, Conv2d, Conv3d
 from scratch.distances import CosineSimilarity, PairwiseDistance
-from scratch.dropout import Dropout
+from scratch.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratch.embedding import Embedding
+from scratch.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from scratch.gated_activations import GLU
 from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from scratch.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -23,6 +32,7 @@ from scratch.linear import Linear
 from scratch.linear_cross_entropy import LinearCrossEntropyLoss
 from scratch.local_response_norm import LocalResponseNorm
 from scratch.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from scratch.lp_pooling import LPPool1d, LPPool2d, LPPool3d
 from scratch.margin_losses import HingeEmbeddingLoss, MarginRankingLoss, MultiLabelMarginLoss, MultiMarginLoss
 from scratch.module import Module
 from scratch.multihead_attention import MultiheadAttention
@@ -52,8 +62,16 @@ from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
 from scratch.reshaping import Flatten, Identity, Unflatten
 from scratch.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from scratch.softmax import LogSoftmax, Softmax
+from scratch.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -77,9 +95,15 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "ELU",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GELU",
     "GLU",
     "GaussianNLLLoss",
@@ -96,6 +120,9 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -108,6 +135,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",

@@ -1,6 +1,14 @@
 """torch.nn.functional's names: each returns `(y, backward)`. Gathered from the topics, which explain them."""
 
 from scratch.activations import gelu, logsigmoid, mish, sigmoid, silu, softplus, softsign, tanh, tanhshrink
+from scratch.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
 from scratch.binary_losses import (
@@ -11,66 +19,107 @@ from scratch.binary_losses import (
 )
 from scratch.classification_losses import cross_entropy, nll_loss
 from scratch.convolution import conv1d, conv2d, conv3d
-from scratch.dropout import dropout
+from scratch.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
+from scratch.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from scratch.embedding import embedding
+from scratch.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from scratch.gated_activations import glu
 from scratch.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
+from scratch.instance_norm import instance_norm
 from scratch.likelihood_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from scratch.linear import linear
 from scratch.linear_cross_entropy import linear_cross_entropy
+from scratch.local_response_norm import local_response_norm
 from scratch.losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from scratch.normalization import layer_norm
+from scratch.lp_pooling import lp_pool1d, lp_pool2d, lp_pool3d
+from scratch.margin_losses import hinge_embedding_loss, margin_ranking_loss, multi_margin_loss, multilabel_margin_loss
+from scratch.normalization import group_norm, layer_norm, rms_norm
 from scratch.padding import pad
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from scratch.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
 from scratch.reshaping import flatten, identity, unflatten
+from scratch.similarity_losses import cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss
 from scratch.softmax import log_softmax, softmax
+from scratch.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cdist",
     "celu",
     "conv1d",
     "conv2d",
     "conv3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
+    "feature_alpha_dropout",
     "flatten",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
     "huber_loss",
     "identity",
+    "instance_norm",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
     "linear_cross_entropy",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "rrelu",
     "scaled_dot_product_attention",
     "selu",
@@ -85,5 +134,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unflatten",
 ]

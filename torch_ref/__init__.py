@@ -6,19 +6,34 @@ This package never imports scratch. Functions are in `torch_ref.functional`.
 from torch.nn import ModuleDict, ModuleList, Sequential
 
 from torch_ref.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
+from torch_ref.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
-from torch_ref.dropout import Dropout
+from torch_ref.distances import CosineSimilarity, PairwiseDistance
+from torch_ref.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from torch_ref.embedding import Embedding
+from torch_ref.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from torch_ref.gated_activations import GLU
 from torch_ref.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from torch_ref.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from torch_ref.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from torch_ref.linear import Linear
 from torch_ref.linear_cross_entropy import LinearCrossEntropyLoss
+from torch_ref.local_response_norm import LocalResponseNorm
 from torch_ref.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
-from torch_ref.normalization import LayerNorm
+from torch_ref.lp_pooling import LPPool1d, LPPool2d, LPPool3d
+from torch_ref.margin_losses import HingeEmbeddingLoss, MarginRankingLoss, MultiLabelMarginLoss, MultiMarginLoss
+from torch_ref.multihead_attention import MultiheadAttention
+from torch_ref.normalization import GroupNorm, LayerNorm, RMSNorm
 from torch_ref.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -39,9 +54,18 @@ from torch_ref.padding import (
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from torch_ref.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
 from torch_ref.reshaping import Flatten, Identity, Unflatten
+from torch_ref.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from torch_ref.softmax import LogSoftmax, Softmax
+from torch_ref.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -60,39 +84,65 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "ELU",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GELU",
     "GLU",
     "GaussianNLLLoss",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinearCrossEntropyLoss",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "PoissonNLLLoss",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -115,6 +165,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",
