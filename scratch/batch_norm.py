@@ -137,7 +137,7 @@ batch_norm = Op(batch_norm_forward, batch_norm_backward, constants=("running_mea
 batch_norm.writes = ("running_mean", "running_var")  # in training: the arguments an op may change
 
 
-class _RunningNorm(Module):
+class RunningNorm(Module):
     """What batch and instance norm have in common: weight and bias, running statistics, and how they are repr'd."""
 
     running_mean: np.ndarray | None
@@ -185,7 +185,7 @@ def check_dimensions(name: str, x, allowed: dict[int, str]) -> None:
         raise ValueError(f"{name}: x must be {' or '.join(allowed.values())}, but has shape {np.shape(x)}")
 
 
-class _BatchNorm(_RunningNorm):
+class _BatchNorm(RunningNorm):
     _inputs: dict[int, str]
 
     def __init__(

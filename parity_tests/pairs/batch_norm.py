@@ -1,5 +1,7 @@
 """Batch norm: 2-D to 5-D input, every combination of affine, bias, running statistics and momentum, both modes."""
 
+import math
+
 from hypothesis import strategies as st
 
 from parity_tests.pair import Case, Pair, floats
@@ -7,12 +9,16 @@ from parity_tests.pair import Case, Pair, floats
 
 @st.composite
 def shapes(draw, axes):
-    """(N, C, *) with at least two values per channel, N = 1 and further axes of 1 among them; some for the kernel."""
+    """(N, C, *), N = 1 and further axes of 1 among them; some for the kernel.
+
+    Three values per channel at least: two become -1 and 1 whatever they are, and what float32 leaves of a derivative
+    that is all but 0 is luck on either side.
+    """
     if axes and draw(st.booleans()):
         further = draw(st.sampled_from({1: [(3001,)], 2: [(59, 51), (1, 3001)], 3: [(10, 20, 15)]}[axes]))
         return (draw(st.integers(2, 3)), draw(st.integers(3, 4)), *further)
     further = [draw(st.integers(1, 3)) for _ in range(axes)]
-    least = 2 if all(n == 1 for n in further) else 1
+    least = math.ceil(3 / math.prod(further))
     return (draw(st.integers(least, 4)), draw(st.integers(1, 4)), *further)
 
 
