@@ -1,15 +1,14 @@
 """Convolution over one, two and three spatial axes.
 
 Axes: N batch, C input channels, H W input, F filters (output channels), R S kernel, P Q output; in one dimension L
-for the length, in three a depth axis before H and R and P. G groups. The core is written once for any number of
-spatial axes; "flat" means that they have been joined to one.
+for the length, in three a depth axis before H and R and P. G groups, c channels of one group. PQ: the output's axes
+joined to one.
 Twin: torch_ref/convolution.py. Pair: parity_tests/pairs/convolution.py.
 """
 
 from __future__ import annotations
 
 import math
-import numbers
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -20,16 +19,16 @@ from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
 from scratch.padding import pad
-
-
-class Geometry(NamedTuple):
-    """How a kernel slides over an image: one entry for each spatial axis."""
-
-    stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]  # zeros (before, after)
-    dilation: tuple[int, ...]
-    groups: int
-    out: tuple[int, ...]  # output sizes P, Q
+from scratch.sliding import (
+    Geometry,
+    checked_geometry,
+    each_axis,
+    inside,
+    padded_sizes,
+    same_padding,
+    taps,
+    with_zeros,
+)
 
 
 class ConvSaved(NamedTuple):
@@ -40,139 +39,78 @@ class ConvSaved(NamedTuple):
     geometry: Geometry
 
 
-# ---------------------------------------------------------------------- the core, for any number of spatial axes
+# ---------------------------------------------------------------------- the three products, for any number of axes
 
 
-def taps(kernel, geometry):
-    """For each kernel element (r, s): (r, s) and the slices of the padded x that meet it, one for each spatial axis.
+def correlate(x, weight, geometry):
+    """y[n, f, p] = Σ_c,r padded x[n, c, p * stride + r * dilation] * weight[f, c, r], for p, r of any number of axes.
 
-    Output p sees padded input p * stride + r * dilation; over all p that is a slice with a step.
+    x (N, C, H, W), weight (F, C/G, R, S) -> (N, F, P, Q)
     """
-    for tap in np.ndindex(*kernel):
-        starts = [r * d for r, d in zip(tap, geometry.dilation)]
-        yield tap, tuple(slice(a, a + s * (p - 1) + 1, s) for a, s, p in zip(starts, geometry.stride, geometry.out))
+    N, (F, c, *kernel), G = len(x), weight.shape, geometry.groups
+    w = weight.reshape(G, F // G, c, *kernel)
+    xp = with_zeros(x, geometry)
+    PQ = math.prod(geometry.out)
+    y = np.zeros_like(x, shape=(N, G, F // G, PQ))
+    for tap, seen in taps(kernel, geometry):
+        xs = xp[(..., *seen)].reshape(N, G, c, PQ)  # what this kernel element sees
+        y += w[(..., *tap)] @ xs  # (G, F/G, c) @ (N, G, c, PQ) -> (N, G, F/G, PQ)
+    return y.reshape(N, F, *geometry.out)
+
+
+def spread(dy, weight, geometry, sizes):
+    """The transpose of `correlate`: every output goes back to the inputs it was made of, by the same weights.
+
+    dy (N, F, P, Q), weight (F, C/G, R, S) -> dx (N, C, *sizes)
+    """
+    N, (F, c, *kernel), G = len(dy), weight.shape, geometry.groups
+    w = weight.reshape(G, F // G, c, *kernel)
+    dy = dy.reshape(N, G, F // G, math.prod(geometry.out))
+    dxp = np.zeros_like(dy, shape=(N, G * c, *padded_sizes(sizes, geometry)))
+    for tap, seen in taps(kernel, geometry):
+        # y += w[tap] @ xs
+        dxs = w[(..., *tap)].swapaxes(-1, -2) @ dy  # (G, c, F/G) @ (N, G, F/G, PQ) -> (N, G, c, PQ)
+        # xs = xp[seen]
+        dxp[(..., *seen)] += dxs.reshape(N, G * c, *geometry.out)
+    # xp = x with zeros around it
+    return dxp[(..., *inside(sizes, geometry))]
+
+
+def weight_gradient(x, dy, geometry, shape):
+    """x (N, C, H, W), dy (N, F, P, Q) -> dweight of this shape (F, C/G, R, S)"""
+    N, (F, c, *kernel), G = len(x), shape, geometry.groups
+    PQ = math.prod(geometry.out)
+    dy = dy.reshape(N, G, F // G, PQ)
+    xp = with_zeros(x, geometry)
+    dw = np.zeros_like(x, shape=(G, F // G, c, *kernel))
+    for tap, seen in taps(kernel, geometry):
+        # y += w[tap] @ xs, with the same w for every n
+        xs = xp[(..., *seen)].reshape(N, G, c, PQ)
+        dw[(..., *tap)] = (dy @ xs.swapaxes(-1, -2)).sum(axis=0)  # (N, G, F/G, PQ) @ (N, G, PQ, c), summed over N
+    return dw.reshape(shape)
 
 
 def _forward(name, axes, x, weight, bias, stride, padding, dilation, groups):
     geometry = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    F, C, *kernel = weight.shape  # C: channels of one group
-    w = weight.reshape(groups, F // groups, C, *kernel)  # (G, F/G, C/G, R, S)
-    xp = padded(x, axes, geometry)  # (N, G, C/G, H + padding, W + padding)
-    PQ = math.prod(geometry.out)
-    y = np.zeros_like(x, shape=(len(xp), groups, F // groups, PQ))
-    for tap, seen in taps(kernel, geometry):
-        xs = xp[(..., *seen)].reshape(*xp.shape[:3], PQ)  # (N, G, C/G, PQ)
-        y += w[(..., *tap)] @ xs  # (G, F/G, C/G) @ (N, G, C/G, PQ) -> (N, G, F/G, PQ)
-    y = y.reshape(*x.shape[: -axes - 1], F, *geometry.out)  # (N, F, P, Q), or without N
+    y = correlate(x if x.ndim == axes + 2 else x[None], weight, geometry)  # (N, F, P, Q)
     if bias is not None:
         y = y + bias.reshape(-1, *(1,) * axes)
-    return y, ConvSaved(x, weight, geometry)
+    return y if x.ndim == axes + 2 else y[0], ConvSaved(x, weight, geometry)
 
 
 def _backward(axes, dy, saved, needs):
     x, weight, geometry = saved
-    F, C, *kernel = weight.shape
-    G = geometry.groups
-    w = weight.reshape(G, F // G, C, *kernel)
-    xp = padded(x, axes, geometry)  # (N, G, C/G, H + padding, W + padding)
-    PQ = math.prod(geometry.out)
-    dy = dy.reshape(len(xp), G, F // G, PQ)
-    dxp = np.zeros_like(xp) if needs[0] else None
-    dw = np.zeros_like(w) if needs[1] else None
-    for tap, seen in taps(kernel, geometry):
-        # y += w[tap] @ xp[seen]
-        if needs[0]:
-            dxs = w[(..., *tap)].swapaxes(-1, -2) @ dy  # (G, C/G, F/G) @ (N, G, F/G, PQ) -> (N, G, C/G, PQ)
-            dxp[(..., *seen)] += dxs.reshape(*xp.shape[:3], *geometry.out)
-        if needs[1]:
-            xs = xp[(..., *seen)].reshape(*xp.shape[:3], PQ)  # (N, G, C/G, PQ)
-            dw[(..., *tap)] = (dy @ xs.swapaxes(-1, -2)).sum(axis=0)  # (N, G, F/G, PQ) @ (N, G, PQ, C/G), sum over N
-    # xp = x with zeros around it
-    dx = dxp[(..., *inside(x.shape[-axes:], geometry))].reshape(x.shape) if needs[0] else None
-    dweight = dw.reshape(weight.shape) if needs[1] else None
-    # y = ... + bias
-    dbias = dy.sum(axis=(0, 3)).reshape(F) if needs[2] else None
+    if x.ndim == axes + 1:
+        x, dy = x[None], dy[None]
+    dx = dweight = dbias = None
+    # y = correlate(x, weight) + bias
+    if needs[0]:
+        dx = spread(dy, weight, geometry, x.shape[2:]).reshape(saved.x.shape)
+    if needs[1]:
+        dweight = weight_gradient(x, dy, geometry, weight.shape)
+    if needs[2]:
+        dbias = dy.sum(axis=(0, *range(2, axes + 2)))
     return dx, dweight, dbias
-
-
-def inside(sizes, geometry):
-    """The slices of the padded x that hold x."""
-    return tuple(slice(before, before + n) for n, (before, _) in zip(sizes, geometry.padding))
-
-
-def padded(x, axes, geometry):
-    """x with zeros around it, the channels split into groups: (N, G, C/G, H + padding, W + padding)."""
-    *batch, C = x.shape[:-axes]
-    sizes = x.shape[-axes:]
-    x = x.reshape(*(batch or [1]), geometry.groups, C // geometry.groups, *sizes)
-    larger = (n + before + after for n, (before, after) in zip(sizes, geometry.padding))
-    xp = np.zeros_like(x, shape=(*x.shape[:3], *larger))
-    xp[(..., *inside(sizes, geometry))] = x
-    return xp
-
-
-# ---------------------------------------------------------------------- what is asked for, checked
-
-
-def each_axis(name, what, value, axes, smallest):
-    """`value` for each spatial axis: an int stands for all of them, as a tuple of one does."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if not all(isinstance(v, numbers.Integral) for v in values):
-        raise TypeError(f"{name}: {what} must be an integer or a tuple of {axes}, but is {value!r}")
-    if len(values) not in (1, axes):
-        raise ValueError(f"{name}: {what} must be an integer or a tuple of {axes}, but is {value!r}")
-    if min(values) < smallest:
-        raise ValueError(f"{name}: {what} must be at least {smallest}, but is {value!r}")
-    return values if len(values) == axes else values * axes
-
-
-def same_padding(kernel, dilation):
-    """(before, after) for each axis, such that the output has the input's size; an odd zero goes to the end."""
-    spans = [d * (r - 1) for r, d in zip(kernel, dilation)]
-    return tuple((span // 2, span - span // 2) for span in spans)
-
-
-def checked_geometry(name, axes, x, weight, bias, stride, padding, dilation, groups) -> Geometry:
-    """The Geometry of a convolution of x and weight (their shapes), or the error that says what does not fit."""
-    if len(weight) != axes + 2:
-        raise ValueError(f"{name}: weight must be (F, C/groups{', kernel' * axes}), but is {weight}")
-    if len(x) not in (axes + 1, axes + 2):
-        letters = "".join(", " + letter for letter in "DHW"[-axes:])
-        raise ValueError(f"{name}: x must be (N, C{letters}) or (C{letters}), but is {x}")
-    F, C, *kernel = weight
-    if not isinstance(groups, numbers.Integral) or groups < 1:
-        raise ValueError(f"{name}: groups must be a positive integer, but is {groups!r}")
-    if F == 0 or F % groups:
-        raise ValueError(f"{name}: weight {weight} has {F} filters, which cannot be split into {groups} groups")
-    if x[-axes - 1] != C * groups:
-        hint = f" (groups={groups})" if groups > 1 else "; for grouped convolution set groups=..."
-        raise ValueError(
-            f"{name}: weight expects {C * groups} input channels (weight {weight}), "
-            f"but x has {x[-axes - 1]} (x {x}){hint}"
-        )
-    if bias is not None and bias.shape != (F,):
-        raise ValueError(f"{name}: bias must be ({F},) for weight {weight}, but is {bias.shape}")
-    if min(kernel) < 1:
-        raise ValueError(f"{name}: the kernel must not be empty, but weight is {weight}")
-    stride = each_axis(name, "stride", stride, axes, 1)
-    dilation = each_axis(name, "dilation", dilation, axes, 1)
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ValueError(f"{name}: padding must be 'same', 'valid' or integers, but is {padding!r}")
-        if padding == "same" and max(stride) > 1:
-            raise ValueError(f"{name}: padding='same' keeps the size, which stride {stride} does not; give integers")
-        padding = same_padding(kernel, dilation) if padding == "same" else ((0, 0),) * axes
-    else:
-        padding = tuple((p, p) for p in each_axis(name, "padding", padding, axes, 0))
-    sizes = [n + before + after for n, (before, after) in zip(x[-axes:], padding)]
-    spans = [d * (r - 1) + 1 for r, d in zip(kernel, dilation)]
-    if any(span > n for span, n in zip(spans, sizes)) or (0 in x[-axes:] and 0 not in x[:-axes]):
-        raise ValueError(
-            f"{name}: the kernel, with dilation {tuple(spans)}, is larger than the padded input {tuple(sizes)} "
-            f"(x {x}, weight {weight})"
-        )
-    out = tuple((n - span) // s + 1 for n, span, s in zip(sizes, spans, stride))
-    return Geometry(stride, padding, dilation, int(groups), out)
 
 
 # ---------------------------------------------------------------------- one, two and three spatial axes

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.convolution import ConvSaved, Geometry, checked_geometry, conv1d, conv2d, conv3d, inside, taps
+from scratch.convolution import ConvSaved, conv1d, conv2d, conv3d
 from scratch.kernels.blocks import parallel
+from scratch.sliding import Geometry, checked_geometry, inside, padded_sizes, taps
 
 # ---------------------------------------------------------------------- column copies, shared by most
 
@@ -295,7 +296,7 @@ class BatchSaved(NamedTuple):
 def batch_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     (N, C, *sizes), (F, _, *kernel) = x.shape, weight.shape
-    xp = np.zeros((C, *(n + sum(p) for n, p in zip(sizes, g.padding)), N), x.dtype)
+    xp = np.zeros((C, *padded_sizes(sizes, g), N), x.dtype)
     xp[(slice(None), *inside(sizes, g))] = x.reshape(N, -1).T.reshape(C, *sizes, N)
     columns = np.empty((C, *kernel, *g.out, N), x.dtype)
     for tap, seen in taps(kernel, g):
@@ -315,7 +316,7 @@ def batch_backward(axes, dy, saved, needs=(True, True, True)):
     dx = dweight = None
     if needs[0]:
         dcolumns = (weight.reshape(F, -1).T @ dy).reshape(columns.shape)
-        dxp = np.zeros((C, *(n + sum(p) for n, p in zip(sizes, g.padding)), N), dy.dtype)
+        dxp = np.zeros((C, *padded_sizes(sizes, g), N), dy.dtype)
         for tap, seen in taps(kernel, g):
             dxp[(slice(None), *seen)] += dcolumns[(slice(None), *tap)]
         dxp = dxp[(slice(None), *inside(sizes, g))].reshape(-1, N)
