@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,9 @@ def build_scratch(pair: Pair, case: Case, dtype, state=None):
 
 
 def build_torch(pair: Pair, case: Case, dtype, state=None) -> torch.nn.Module:
-    module = torch_side(pair)(**{k: v for k, v in case.config.items() if k != "rng"})
+    twin = torch_side(pair)
+    replays = "rng" in inspect.signature(twin).parameters  # torch's own classes take none
+    module = twin(**{k: v for k, v in case.config.items() if k != "rng" or replays})
     module.to(getattr(torch, np.dtype(dtype).name)).train(case.train)
     if state is not None:
         module.load_state_dict({k: torch.tensor(v) for k, v in state.items()})

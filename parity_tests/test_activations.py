@@ -75,8 +75,8 @@ def test_tanh_and_tanhshrink_by_hand():
 
 
 def test_mish_by_hand():
-    # softplus(0) = ln 2, tanh(ln 2) = 3/5: y = 0, slope 3/5. Softplus(ln 3) = ln 4, tanh = (4 - 1/4) / (4 + 1/4) = 15/17,
-    # sigmoid 3/4: slope 15/17 + ln 3 · (1 - 225/289) · 3/4
+    # at 0: softplus ln 2, tanh(ln 2) = 3/5: y = 0, slope 3/5
+    # at ln 3: softplus ln 4, tanh (4 - 1/4) / (4 + 1/4) = 15/17, sigmoid 3/4: slope 15/17 + ln 3 · (1 - 225/289) · 3/4
     y, slope = value_and_slope(F.mish, [0.0, LN3])
     assert_allclose(y, [0.0, LN3 * 15 / 17])
     assert_allclose(slope, [3 / 5, 15 / 17 + LN3 * 64 / 289 * 3 / 4])

@@ -1,4 +1,4 @@
-"""Rectifiers and hard activations: numbers worked out by hand, and what stands in for the slope exactly at each kink."""
+"""Rectifiers and hard activations: numbers worked out by hand, and what stands in for the slope at each kink."""
 
 import math
 

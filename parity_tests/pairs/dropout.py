@@ -16,8 +16,8 @@ probabilities = st.sampled_from([0.5, 0.1, 0.9, 0, 1])
 
 
 def replayed_dropout(x, p=0.5, training=True, inplace=False, rng=None):
-    """torch's dropout, in training with the mask of rng instead of one of torch's own."""
-    if not training or p in (0, 1):
+    """torch's dropout, in training with the mask of rng where one is given."""
+    if not training or p in (0, 1) or rng is None:
         return torch_ref.functional.dropout(x, p, training)
     return x * torch.from_numpy(np.array(keep_mask(tuple(x.shape), p, rng))) * (1 / (1 - p))
 
@@ -26,7 +26,7 @@ def replayed_channels(function):
     """The same for torch's dropouts of channels, with their own reading of x's axes."""
 
     def replayed(x, p=0.5, training=True, inplace=False, rng=None):
-        if not training or p in (0, 1):
+        if not training or p in (0, 1) or rng is None:
             with warnings.catch_warnings(action="ignore"):
                 return getattr(torch_ref.functional, function)(x, p, training)
         batched = x if (function, x.ndim) in BATCHED else x.unsqueeze(0)
@@ -44,7 +44,7 @@ def replayed_alpha(function, axes):
     """The same for alpha dropout, as its paper states it: an affine map of what is left and the floor."""
 
     def replayed(x, p=0.5, training=False, inplace=False, rng=None):
-        if not training or p in (0, 1):
+        if not training or p in (0, 1) or rng is None:
             return getattr(torch_ref.functional, function)(x, p, training)
         shape = tuple(x.shape[:axes]) + (1,) * (x.ndim - axes) if axes else tuple(x.shape)
         keep = torch.from_numpy(np.array(keep_mask(shape, p, rng))).to(x.dtype)
@@ -56,12 +56,12 @@ def replayed_alpha(function, axes):
 
 
 def replayed_module(name, function):
-    """torch's class, whose masks are those of SEED."""
+    """torch's class, whose masks are those of rng where one is given."""
 
     class Replayed(getattr(torch_ref, name)):
-        def __init__(self, p=0.5, inplace=False):
+        def __init__(self, p=0.5, inplace=False, rng=None):
             super().__init__(p, inplace)
-            self.rng = np.random.default_rng(SEED)
+            self.rng = None if rng is None else np.random.default_rng(rng)
 
         def forward(self, x):
             return function(x, self.p, self.training, rng=self.rng)

@@ -32,19 +32,19 @@ elementwise_pairs("SELU", "selu", inplace, transform=without_nan)
 
 
 def replayed_rrelu(x, lower=1 / 8, upper=1 / 3, training=False, inplace=False, rng=None):
-    """torch's rrelu, in training with the slopes of rng instead of some of torch's own."""
-    if not training:
-        return torch_ref.functional.rrelu(x, lower, upper)
+    """torch's rrelu, in training with the slopes of rng where one is given."""
+    if not training or rng is None:
+        return torch_ref.functional.rrelu(x, lower, upper, training)
     slopes = generator(rng).uniform(lower, upper, size=tuple(x.shape))
     return torch.where(x > 0, x, torch.tensor(slopes, dtype=x.dtype) * x)
 
 
 class ReplayedRReLU(torch_ref.RReLU):
-    """torch's RReLU, whose slopes are those of SEED."""
+    """torch's RReLU, whose slopes are those of rng where one is given."""
 
-    def __init__(self, lower=1 / 8, upper=1 / 3, inplace=False):
+    def __init__(self, lower=1 / 8, upper=1 / 3, inplace=False, rng=None):
         super().__init__(lower, upper, inplace)
-        self.rng = np.random.default_rng(SEED)
+        self.rng = None if rng is None else np.random.default_rng(rng)
 
     def forward(self, x):
         return replayed_rrelu(x, self.lower, self.upper, self.training, rng=self.rng)
