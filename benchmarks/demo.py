@@ -139,7 +139,7 @@ def _survey(screen: Screen, quick: bool):
         if screen.console.is_terminal:
             status = stack.enter_context(screen.console.status("starting"))
             show = status.update
-        return parity.survey(pairs, cases=2 if quick else 8, seconds=0.3, progress=show)
+        return parity.survey(pairs, cases=2 if quick else 8, seconds=30, progress=show)
 
 
 def _speed(screen: Screen, quick: bool):
