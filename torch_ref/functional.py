@@ -39,7 +39,8 @@ from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, ma
 from torch_ref.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
 from torch_ref.reshaping import flatten, identity, unflatten
 from torch_ref.similarity_losses import cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss
-from torch_ref.softmax import log_softmax, softmax
+from torch_ref.softmax import gumbel_softmax, log_softmax, softmax, softmin
+from torch_ref.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from torch_ref.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -61,6 +62,9 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -78,6 +82,7 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -128,6 +133,7 @@ __all__ = [
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
     "softshrink",
     "softsign",
