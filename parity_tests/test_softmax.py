@@ -51,6 +51,42 @@ def test_masked_positions_get_0_and_a_row_that_is_all_masked_nan():
     assert_array_equal(y, [[1.0, 0.0], [np.nan, np.nan]])
 
 
+def test_softmin_by_hand():
+    # e^-0 : e^-ln 3 = 3 : 1
+    y, backward = F.softmin(np.array([0.0, LN3]), 0)
+    assert_allclose(y, [3 / 4, 1 / 4])
+    assert_allclose(backward(np.array([4.0, 0.0])), [-3 / 4, 3 / 4])
+
+
+def test_softmax2d_normalizes_over_the_channels():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    y, _ = scratch.Softmax2d()(x)
+    assert_allclose(y.sum(axis=1), 1.0)
+    assert_allclose(scratch.Softmax2d()(x[0])[0], y[0])
+
+
+def test_gumbel_softmax_chooses_as_often_as_softmax_says():
+    logits = np.broadcast_to(np.array([0.0, LN3]), (20_000, 2))
+    y, _ = F.gumbel_softmax(logits, tau=0.5, hard=True, rng=0)
+    assert_array_equal(np.unique(y), [0.0, 1.0])
+    assert_array_equal(y.sum(axis=1), 1.0)
+    assert abs(y[:, 1].mean() - 3 / 4) < 0.015
+
+
+def test_a_hard_gumbel_choice_has_the_gradient_of_the_soft_one():
+    x, dy = np.random.default_rng(0).normal(size=(2, 5, 4))
+    soft, soft_backward = F.gumbel_softmax(x, hard=False, rng=1)
+    hard, hard_backward = F.gumbel_softmax(x, hard=True, rng=1)
+    assert_array_equal(hard.argmax(axis=1), soft.argmax(axis=1))
+    assert_array_equal(hard_backward(dy), soft_backward(dy))
+
+
+def test_a_small_tau_makes_the_soft_choice_hard():
+    x = np.zeros((50, 3))
+    soft, _ = F.gumbel_softmax(x, tau=1e-6, rng=1)
+    assert_allclose(soft, F.gumbel_softmax(x, tau=1e-6, hard=True, rng=1)[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_dtype_converts_first_and_the_gradient_comes_back_as_x(name):
     x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Softmax and log-softmax along one axis.
+"""Softmax, log-softmax and what is made of them, along one axis.
 
 Axes: D the axis `dim` that is normalised; the others are only carried along.
 Twin: torch_ref/softmax.py. Pair: parity_tests/pairs/softmax.py.
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratch import random
 from scratch.dtypes import as_dtype
 from scratch.module import Module
-from scratch.op import Op
+from scratch.op import Op, on_device_of
 
 
 class SoftmaxSaved(NamedTuple):
@@ -102,6 +103,62 @@ def log_softmax_backward(dy, saved):
 log_softmax = Op(log_softmax_forward, log_softmax_backward, arrays=("x",))
 
 
+def softmin_forward(x, dim=None, dtype=None):
+    """Softmin: softmax of -x. Parameters, results and errors as softmax's."""
+    return softmax_forward(-x, dim, dtype)
+
+
+def softmin_backward(dy, saved):
+    return -softmax_backward(dy, saved)
+
+
+softmin = Op(softmin_forward, softmin_backward, arrays=("x",))
+
+
+class GumbelSoftmaxSaved(NamedTuple):
+    """What gumbel_softmax_backward needs, and nothing else."""
+
+    softmax: SoftmaxSaved
+    tau: float
+
+
+def gumbel_softmax_forward(logits, tau=1, hard=False, eps=1e-10, dim=-1, rng=None):
+    """A random choice that can be differentiated: y = softmax((logits + g) / tau) with noise g = -log(-log U(0, 1)).
+
+    The largest logit + g is at i with probability softmax(logits)_i; the smaller tau, the nearer y is to that choice.
+
+    Parameters
+    ----------
+    logits : any shape. tau : temperature. dim : the axis of the choices. eps : accepted and ignored.
+    hard : whether y is the choice itself, 1 at the largest place and 0 elsewhere; the backward remains that of the
+        soft y ("straight through").
+    rng : numpy.random.Generator, a seed (each call with it draws the same noise), or None for the shared generator.
+
+    Returns
+    -------
+    y : as logits. backward : dy -> dlogits.
+
+    Raises ValueError if logits has no axis dim. Source: Jang, Gu, Poole, 2016; Maddison, Mnih, Teh, 2016.
+    """
+    axis = checked_axis("gumbel_softmax", logits, dim)
+    noise = random.generator(rng).gumbel(size=logits.shape)
+    noise = on_device_of(logits, np.asarray(noise, dtype=logits.dtype))
+    y, saved = softmax_forward((logits + noise) / tau, dim)
+    if hard and logits.ndim:
+        one_hot = np.zeros_like(y)
+        np.put_along_axis(one_hot, y.argmax(axis=axis, keepdims=True), 1, axis=axis)
+        y = one_hot
+    return y, GumbelSoftmaxSaved(saved, tau)
+
+
+def gumbel_softmax_backward(dy, saved):
+    # y = softmax((logits + g) / tau)
+    return softmax_backward(dy, saved.softmax) / saved.tau
+
+
+gumbel_softmax = Op(gumbel_softmax_forward, gumbel_softmax_backward)
+
+
 class Softmax(Module):
     """y = eˣ / Σ eˣ along the axis dim."""
 
@@ -126,3 +183,28 @@ class LogSoftmax(Module):
 
     def extra_repr(self):
         return f"dim={self.dim}"
+
+
+class Softmin(Module):
+    """Softmax of -x along the axis dim."""
+
+    def __init__(self, dim: int | None = None):
+        self.dim = dim
+
+    def forward(self, x):
+        return softmin(x, self.dim)
+
+    def extra_repr(self):
+        return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of x (N, C, H, W) or (C, H, W), at each place by itself.
+
+    Raises ValueError for another number of axes.
+    """
+
+    def forward(self, x):
+        if x.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: x must be (N, C, H, W) or (C, H, W), but is {x.shape}")
+        return softmax(x, -3)

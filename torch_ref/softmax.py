@@ -1,6 +1,15 @@
-"""torch's own Softmax and LogSoftmax."""
+"""torch's own softmax and its kin."""
 
-from torch.nn import LogSoftmax, Softmax
-from torch.nn.functional import log_softmax, softmax
+from torch.nn import LogSoftmax, Softmax, Softmax2d, Softmin
+from torch.nn.functional import gumbel_softmax, log_softmax, softmax, softmin
 
-__all__ = ["LogSoftmax", "Softmax", "log_softmax", "softmax"]
+__all__ = [
+    "LogSoftmax",
+    "Softmax",
+    "Softmax2d",
+    "Softmin",
+    "gumbel_softmax",
+    "log_softmax",
+    "softmax",
+    "softmin",
+]
