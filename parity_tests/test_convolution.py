@@ -138,3 +138,30 @@ def test_kernels_spread_inf_and_nan_no_further_than_the_textbook(bad, x_shape):
     np.testing.assert_allclose(y, want, atol=1e-12)
     for got, gradient in zip(backward(dy)[:2], textbook_backward(dy)[:2]):
         np.testing.assert_allclose(got, gradient, atol=1e-12)
+
+
+LARGER = {  # several threads, several steps a thread
+    "pointwise": ((3, 32, 40, 40), (64, 32, 1, 1), {}),
+    "depthwise": ((3, 40, 60, 50), (40, 1, 5, 5), {"padding": (2, 1), "stride": (1, 2), "groups": 40}),
+    "batch": ((70, 6, 12, 12), (12, 6, 5, 5), {"padding": 1}),
+    "patches": ((5, 3, 64, 64), (40, 3, 7, 7), {"stride": 2, "padding": "valid", "dilation": 2}),
+    "rows": ((5, 32, 30, 30), (40, 32, 3, 3), {"padding": 1}),
+    "rows, strided": ((5, 32, 31, 30), (64, 32, 3, 3), {"padding": 1, "stride": 2}),
+    "rows, in groups": ((5, 32, 30, 30), (64, 8, 3, 3), {"padding": (0, 2), "groups": 4}),
+}
+
+
+@pytest.mark.parametrize(("name", "case"), LARGER.items(), ids=list(LARGER))
+def test_kernels_agree_with_the_textbook_on_work_for_several_threads(name, case):
+    x_shape, weight_shape, options = case
+    rng = np.random.default_rng(0)
+    x, weight, bias = rng.normal(size=x_shape), rng.normal(size=weight_shape), rng.normal(size=weight_shape[0])
+    y, backward = conv2d(x, weight, bias, **options)
+    assert backward.function.func is getattr(kernels, f"{name.split(',')[0]}_backward")
+    dy = rng.normal(size=y.shape)
+    with scratch.textbook():
+        want, textbook_backward = conv2d(x, weight, bias, **options)
+    np.testing.assert_allclose(y, want, atol=1e-10)
+    for got, again, gradient in zip(backward(dy), backward(dy), textbook_backward(dy)):
+        np.testing.assert_allclose(got, gradient, atol=1e-10)
+        np.testing.assert_array_equal(got, again)

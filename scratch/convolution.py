@@ -231,14 +231,65 @@ conv3d = Op(conv3d_forward, conv3d_backward)
 # ---------------------------------------------------------------------- layers
 
 
-class _Conv(Module):
+class _ConvNd(Module):
+    """What convolutions and transposed ones have in common: arguments, parameters, looks."""
+
+    axes: ClassVar[int]
+    transposed: ClassVar[bool]
+    padding: tuple[int, ...] | str
+    output_padding: tuple[int, ...]
+    padding_mode: str
+
+    def _set_up(self, in_channels, out_channels, kernel_size, stride, dilation, groups):
+        name = type(self).__name__
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{name}: in_channels and out_channels must be divisible by groups, a positive integer, "
+                f"but are {in_channels}, {out_channels} and {groups}"
+            )
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = each_axis(name, "kernel_size", kernel_size, self.axes, 0)
+        self.stride = each_axis(name, "stride", stride, self.axes, 1)
+        self.dilation = each_axis(name, "dilation", dilation, self.axes, 1)
+
+    def _make_parameters(self, channels, bias, device, dtype, rng):
+        check_device(device)
+        dtype = as_dtype(dtype)
+        self.weight = init.empty(*channels, *self.kernel_size, dtype=dtype)
+        self.bias = init.empty(self.out_channels, dtype=dtype) if bias else None
+        self.reset_parameters(rng)
+
+    def reset_parameters(self, rng=None) -> None:
+        init.default_weight_(self.weight, rng)
+        if self.bias is not None:
+            init.default_bias_(self.bias, self.weight, rng)
+
+    def extra_repr(self):
+        zeros = (0,) * self.axes
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding != zeros:
+            text += f", padding={self.padding}"
+        if self.dilation != (1,) * self.axes:
+            text += f", dilation={self.dilation}"
+        if self.output_padding != zeros:
+            text += f", output_padding={self.output_padding}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text
+
+
+class _Conv(_ConvNd):
     """A convolution with its weight and bias; the subclasses say how many spatial axes.
 
     `padding_mode` other than "zeros" pads with copies of x (see `pad`) before a convolution without padding.
     """
 
-    axes: ClassVar[int]
     op: ClassVar[Op]
+    transposed = False
 
     def __init__(
         self,
@@ -256,39 +307,21 @@ class _Conv(Module):
         *,
         rng=None,
     ):
-        check_device(device)
         name = type(self).__name__
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{name}: in_channels and out_channels must be divisible by groups, a positive integer, "
-                f"but are {in_channels}, {out_channels} and {groups}"
-            )
-        self.kernel_size = each_axis(name, "kernel_size", kernel_size, self.axes, 0)
-        self.stride = each_axis(name, "stride", stride, self.axes, 1)
-        self.dilation = each_axis(name, "dilation", dilation, self.axes, 1)
-        if isinstance(padding, str):
-            if padding not in ("same", "valid"):
+        self._set_up(in_channels, out_channels, kernel_size, stride, dilation, groups)
+        if padding not in ("same", "valid"):
+            if isinstance(padding, str):
                 raise ValueError(f"{name}: padding must be 'same', 'valid' or integers, but is {padding!r}")
-            if padding == "same" and max(self.stride) > 1:
-                raise ValueError(f"{name}: padding='same' keeps the size, which stride {stride} does not")
-            self.padding = padding
-        else:
-            self.padding = each_axis(name, "padding", padding, self.axes, 0)
+            padding = each_axis(name, "padding", padding, self.axes, 0)
+        if padding == "same" and max(self.stride) > 1:
+            raise ValueError(f"{name}: padding='same' keeps the size, which stride {stride} does not")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
             raise ValueError(
                 f"{name}: padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', but is {padding_mode!r}"
             )
-        self.padding_mode = padding_mode
-        dtype = as_dtype(dtype)
-        self.weight = init.empty(out_channels, in_channels // groups, *self.kernel_size, dtype=dtype)
-        self.bias = init.empty(out_channels, dtype=dtype) if bias else None
-        self.reset_parameters(rng)
-
-    def reset_parameters(self, rng=None) -> None:
-        init.default_weight_(self.weight, rng)
-        if self.bias is not None:
-            init.default_bias_(self.bias, self.weight, rng)
+        self.padding, self.padding_mode = padding, padding_mode
+        self.output_padding = (0,) * self.axes
+        self._make_parameters((out_channels, in_channels // groups), bias, device, dtype, rng)
 
     def forward(self, x):
         if self.padding_mode == "zeros":
@@ -306,20 +339,6 @@ class _Conv(Module):
         else:
             padding = [(p, p) for p in self.padding]
         return tuple(width for widths in reversed(padding) for width in widths)
-
-    def extra_repr(self):
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        if self.padding != (0,) * self.axes:
-            text += f", padding={self.padding}"
-        if self.dilation != (1,) * self.axes:
-            text += f", dilation={self.dilation}"
-        if self.groups != 1:
-            text += f", groups={self.groups}"
-        if self.bias is None:
-            text += ", bias=False"
-        if self.padding_mode != "zeros":
-            text += f", padding_mode={self.padding_mode}"
-        return text
 
 
 class Conv1d(_Conv):

@@ -13,6 +13,7 @@ from scratch.kernels import (
     pooling,
     rectifiers,
     softmax,
+    transposed_convolution,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "pooling",
     "rectifiers",
     "softmax",
+    "transposed_convolution",
 ]

@@ -86,6 +86,11 @@ class Columns:
             image[here] += columns[there]
 
 
+def threads_for(products):
+    """One thread for little work (multiplications), else as many as there are."""
+    return 1 if products < 1 << 23 else None
+
+
 def in_order(parts: dict[int, np.ndarray]):
     """The sum of what each thread summed up, in a fixed order, so that a second call gives the same bits."""
     total, *others = (parts[k] for k in sorted(parts))
@@ -131,7 +136,7 @@ def _rows(x, weight, bias, g, y):
             if bias is not None:
                 y[n] += bias[n % G]
 
-    parallel(task, N * G)
+    parallel(task, N * G, threads_for(y.size * c * R * S))
 
 
 def rows_backward(axes, dy, saved, needs=(True, True, True)):
@@ -178,7 +183,7 @@ def _rows_dx(dy, weight, g, dx):
             dx[n] = 0
             layout.add_back(dcolumns, dx[n])
 
-    parallel(task, N * G)
+    parallel(task, N * G, threads_for(dy.size * c * R * S))
 
 
 def _rows_dweight(x, dy, g, shape):
@@ -198,7 +203,7 @@ def _rows_dweight(x, dy, g, shape):
                 dw[i, n % G] += flat[r][:, start : start + dy.shape[2]] @ dy[n].T
         parts[lo] = dw
 
-    parallel(task, N * G)
+    parallel(task, N * G, threads_for(dy.size * c * R * S))
     dw = in_order(parts).reshape(R, G, S, c, F // G)
     return dw.transpose(1, 4, 3, 0, 2).reshape(shape)
 
@@ -248,7 +253,7 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
             if bias is not None:
                 y[n] += bias[:, None]
 
-    parallel(task, len(x))
+    parallel(task, len(x), threads_for(y.size * w.shape[1]))
     return y.reshape(len(x), F, *g.out), ConvSaved(x, weight, g)
 
 
@@ -276,7 +281,7 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
         parts[lo] = dw
 
     if needs[0] or needs[1]:
-        parallel(task, len(x))
+        parallel(task, len(x), threads_for(dy.size * len(w)))
     dweight = in_order(parts).reshape(S, C, R, F).transpose(3, 1, 2, 0).copy() if needs[1] else None
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
@@ -387,7 +392,7 @@ def depthwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dil
             if repeated_bias is not None:
                 y[a:b] += repeated_bias[a:b]
 
-    parallel(task, N * C)
+    parallel(task, N * C, threads_for(8 * y.size * w[0].size))
     return y.reshape(N, C, *g.out), ConvSaved(x, weight, g)
 
 
@@ -416,7 +421,7 @@ def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
                 layout.add_back(dcolumns[:, :, : b - a], dx[a:b])
 
     if needs[0] or needs[1]:
-        parallel(task, N * C)
+        parallel(task, N * C, threads_for(8 * dy.size * w[0].size))
     dx = dx.reshape(x.shape) if needs[0] else None
     dweight = dw.reshape(N, *weight.shape).sum(axis=0) if needs[1] else None
     return dx, dweight, bias_gradient(dy.reshape(N, C, -1)) if needs[2] else None
