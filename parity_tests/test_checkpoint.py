@@ -83,7 +83,22 @@ class Run:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("Adam", {}), ("AdamW", {"amsgrad": True}), ("SGD", {"momentum": 0.9}), ("SGD", {})],
+    [
+        ("Adam", {}),
+        ("AdamW", {"amsgrad": True}),
+        ("SGD", {"momentum": 0.9}),
+        ("SGD", {}),
+        ("Adamax", {}),
+        ("NAdam", {}),
+        ("RAdam", {}),
+        ("RMSprop", {"momentum": 0.9, "centered": True}),
+        ("Rprop", {}),
+        ("Adagrad", {}),
+        ("Adadelta", {}),
+        ("ASGD", {}),
+        ("Adafactor", {}),
+        ("LBFGS", {"max_iter": 3, "history_size": 4}),
+    ],
 )
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, name, options):
     path = tmp_path / "run.safetensors"
