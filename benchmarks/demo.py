@@ -12,6 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from benchmarks.story import Curves, Sample, Story, Verdicts
 from benchmarks.terminal import Screen, parity_summary, parity_table
 from parity_tests.pair import REGISTRY
 
-BATCH, LR = 100, 0.03
+BATCH, LR = 100, 0.05
 DOUBLE_STEPS = 300
 SPEED = (  # rows of `python -m benchmarks`, by the beginning of their name; the first of each
     "LeNet",
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] = ()) -> Story:
     build = lenet_8x8 if small else lenet
     screen.note(f"\n{data}")
 
+    raw, data = data, _normalised(data)
+
     screen.heading("Training in float32, both sides in turns")
     ours, twin = _sides(build, "float32", chosen.seed)
     screen.note(repr(ours.net))
@@ -95,7 +98,7 @@ def main(argv: Sequence[str] = ()) -> Story:
     screen.console.print(table.brief(speed))
 
     story = Story(
-        data=str(data),
+        data=repr(raw),
         classes=data.classes,
         network=repr(ours.net),
         machine=machine,
@@ -104,9 +107,9 @@ def main(argv: Sequence[str] = ()) -> Story:
         single=single,
         double=double,
         verdicts=verdicts,
-        test_images=data.test_images[:, 0],
+        test_images=raw.test_images[:, 0],
         filters=ours.net[0].weight.data[:, 0],
-        samples=_samples(ours.net, data, verdicts),
+        samples=_samples(ours.net, data, raw, verdicts),
         parity=worst,
         speed=speed,
         seconds=time.perf_counter() - start,
@@ -114,6 +117,13 @@ def main(argv: Sequence[str] = ()) -> Story:
     report.write(story, chosen.out)
     _closing(screen, story, chosen.out)
     return story
+
+
+def _normalised(data):
+    """Pixels with mean 0 and standard deviation 1 over the training images."""
+    mean, deviation = data.train_images.mean(), data.train_images.std()
+    train, test = ((images - mean) / deviation for images in (data.train_images, data.test_images))
+    return replace(data, train_images=train, test_images=test)
 
 
 def _sides(build, dtype: str, seed: int):
@@ -151,7 +161,7 @@ def _speed(screen: Screen, quick: bool):
     return rows
 
 
-def _samples(net, data, verdicts: Verdicts, n: int = 4) -> list[Sample]:
+def _samples(net, data, raw, verdicts: Verdicts, n: int = 4) -> list[Sample]:
     """The first n test images of different classes that are classified right, with their feature maps."""
     chosen: dict[int, int] = {}
     for i in np.flatnonzero(verdicts.ours == verdicts.labels):
@@ -161,7 +171,7 @@ def _samples(net, data, verdicts: Verdicts, n: int = 4) -> list[Sample]:
     for label, i in chosen.items():
         image = data.test_images[i : i + 1]
         stages = [net[:2].predict(image)[0], net[:5].predict(image)[0]]  # after either convolution's ReLU
-        samples.append(Sample(image[0, 0], data.classes[label], stages))
+        samples.append(Sample(raw.test_images[i, 0], data.classes[label], stages))
     return samples
 
 

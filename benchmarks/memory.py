@@ -1,6 +1,6 @@
 """Peak memory of one step, counted the same way on both sides: bytes asked for above those held before the step.
 
-numpy : tracemalloc, to which NumPy reports every array it allocates.
+numpy : tracemalloc, to which NumPy reports every array it allocates (and Python its own objects, some KB).
 torch : torch's profiler, which records every allocation and release of its CPU allocator.
 cupy  : the growth of its memory pool, emptied before (what the pool rounds up is counted).
 cuda  : torch.cuda.max_memory_allocated.

@@ -93,7 +93,7 @@ def _sample(sample) -> str:
     maps = ""
     for number, stage in enumerate(sample.stages, 1):
         tiles = "".join(
-            charts.tile(m, f"feature map {i + 1}", "magma", 0, float(stage.max()) or 1.0) for i, m in enumerate(stage)
+            charts.tile(m, f"feature map {i + 1}", "magma", 0, float(m.max()) or 1.0) for i, m in enumerate(stage)
         )
         maps += f'<div class="stage stage{number}"><small>after convolution {number}</small><div>{tiles}</div></div>'
     picture = charts.tile(sample.image, sample.label, "gray", 0, 1, "picture")

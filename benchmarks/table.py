@@ -30,7 +30,9 @@ def digits(value: float) -> str:
 
 
 def megabytes(value: int | None) -> str:
-    return "" if value is None else f"{value / 2**20:.2f} MB" if value < 10 * 2**20 else f"{value / 2**20:.0f} MB"
+    if value is None:
+        return ""
+    return f"{value / 1024:.1f} KB" if value < 2**17 else f"{digits(value / 2**20)} MB"
 
 
 def time_cell(spread: Spread | None, note: str = "") -> str:
@@ -101,7 +103,7 @@ def brief(rows: list[Row]) -> Table:
 
 
 def _memory_ratio(row: Row, name: str) -> str:
-    if not row.memory.get(TORCH) or name not in row.memory:
+    if row.memory.get(TORCH, 0) < 2**17 or name not in row.memory:
         return ""
     return ratio_cell(row.memory[name] / row.memory[TORCH])
 
