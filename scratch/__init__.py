@@ -14,11 +14,13 @@ from scratch.adaptive_pooling import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from scratch.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
 from scratch.convolution import Conv1d, Conv2d, Conv3d
+from scratch.ctc import CTCLoss
 from scratch.distances import CosineSimilarity, PairwiseDistance
 from scratch.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratch.embedding import Embedding
@@ -59,7 +61,7 @@ from scratch.parameter import Parameter
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
 from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
-from scratch.reshaping import Flatten, Identity, Unflatten
+from scratch.reshaping import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratch.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from scratch.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from scratch.transformer import (
@@ -70,12 +72,14 @@ from scratch.transformer import (
     TransformerEncoderLayer,
 )
 from scratch.transposed_convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from scratch.unfold import Fold, Unfold
 from scratch.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -90,6 +94,8 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CELU",
+    "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -113,6 +119,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
     "GELU",
@@ -162,6 +169,8 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RReLU",
@@ -197,6 +206,7 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

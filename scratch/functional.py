@@ -19,6 +19,7 @@ from scratch.binary_losses import (
 )
 from scratch.classification_losses import cross_entropy, nll_loss
 from scratch.convolution import conv1d, conv2d, conv3d
+from scratch.ctc import ctc_loss
 from scratch.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from scratch.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from scratch.embedding import embedding
@@ -37,10 +38,11 @@ from scratch.normalization import group_norm, layer_norm, rms_norm
 from scratch.padding import pad
 from scratch.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from scratch.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
-from scratch.reshaping import flatten, identity, unflatten
+from scratch.reshaping import channel_shuffle, flatten, identity, pixel_shuffle, pixel_unshuffle, unflatten
 from scratch.similarity_losses import cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss
 from scratch.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from scratch.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from scratch.unfold import fold, unfold
 from scratch.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cdist",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -68,6 +71,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -76,6 +80,7 @@ __all__ = [
     "embedding",
     "feature_alpha_dropout",
     "flatten",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
     "gaussian_nll_loss",
@@ -120,6 +125,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -143,4 +150,5 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unflatten",
+    "unfold",
 ]

@@ -14,10 +14,12 @@ from torch_ref.adaptive_pooling import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from torch_ref.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
+from torch_ref.ctc import CTCLoss
 from torch_ref.distances import CosineSimilarity, PairwiseDistance
 from torch_ref.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from torch_ref.embedding import Embedding
@@ -53,7 +55,7 @@ from torch_ref.padding import (
 )
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from torch_ref.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
-from torch_ref.reshaping import Flatten, Identity, Unflatten
+from torch_ref.reshaping import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from torch_ref.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from torch_ref.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from torch_ref.transformer import (
@@ -64,12 +66,14 @@ from torch_ref.transformer import (
     TransformerEncoderLayer,
 )
 from torch_ref.transposed_convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from torch_ref.unfold import Fold, Unfold
 from torch_ref.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -83,6 +87,8 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CELU",
+    "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -106,6 +112,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
     "GELU",
@@ -152,6 +159,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RReLU",
@@ -186,6 +195,7 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

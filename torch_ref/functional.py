@@ -19,6 +19,7 @@ from torch_ref.binary_losses import (
 )
 from torch_ref.classification_losses import cross_entropy, nll_loss
 from torch_ref.convolution import conv1d, conv2d, conv3d
+from torch_ref.ctc import ctc_loss
 from torch_ref.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from torch_ref.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from torch_ref.embedding import embedding
@@ -37,10 +38,11 @@ from torch_ref.normalization import group_norm, layer_norm, rms_norm
 from torch_ref.padding import pad
 from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from torch_ref.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
-from torch_ref.reshaping import flatten, identity, unflatten
+from torch_ref.reshaping import channel_shuffle, flatten, identity, pixel_shuffle, pixel_unshuffle, unflatten
 from torch_ref.similarity_losses import cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss
 from torch_ref.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from torch_ref.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from torch_ref.unfold import fold, unfold
 from torch_ref.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cdist",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -68,6 +71,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -76,6 +80,7 @@ __all__ = [
     "embedding",
     "feature_alpha_dropout",
     "flatten",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool3d",
     "gaussian_nll_loss",
@@ -120,6 +125,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -143,4 +150,5 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unflatten",
+    "unfold",
 ]
