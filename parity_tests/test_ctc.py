@@ -1,0 +1,63 @@
+"""CTC: paths counted by hand, the gradient behind a log_softmax, inputs too short for their targets."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from scratch.functional import ctc_loss, log_softmax
+
+
+def spelled(path, blank=0):
+    """Repeats merged, then blanks removed."""
+    return [c for c, _ in itertools.groupby(path) if c != blank]
+
+
+@pytest.mark.parametrize("target", [[], [1], [1, 2], [1, 1], [2, 1, 2]])
+def test_ctc_loss_is_the_sum_over_all_paths_that_spell_the_target(target):
+    steps, classes = 4, 3
+    log_probs = log_softmax(np.random.default_rng(0).normal(size=(steps, classes)), 1)[0]
+    total = sum(
+        np.exp(sum(log_probs[t, c] for t, c in enumerate(path)))
+        for path in itertools.product(range(classes), repeat=steps)
+        if spelled(path) == target
+    )
+    y, _ = ctc_loss(log_probs, np.array(target, dtype=np.int64), (steps,), (len(target),), reduction="sum")
+    np.testing.assert_allclose(np.exp(-y), total)
+
+
+def test_ctc_loss_by_hand():
+    # of the 4 paths over (blank, a) in two steps, blank-a, a-blank and a-a spell a: 3 / 4.
+    # after step 1 two of the three are in a, so that p - posterior = (1/2 - 1/3, 1/2 - 2/3)
+    half = np.log(np.full((2, 1, 2), 0.5))
+    y, backward = ctc_loss(half, np.array([[1]]), (2,), (1,))
+    np.testing.assert_allclose(y, -np.log(0.75))
+    np.testing.assert_allclose(backward()[:, 0], [[1 / 6, -1 / 6]] * 2)
+
+
+def test_behind_log_softmax_the_gradient_agrees_with_finite_differences():
+    rng = np.random.default_rng(0)
+    logits, direction = rng.normal(size=(2, 6, 2, 4))
+    targets, lengths = np.array([[1, 1, 3], [2, 3, 0]]), ((6, 4), (3, 2))
+
+    def loss(logits):
+        return ctc_loss(log_softmax(logits, 2)[0], targets, *lengths)[0]
+
+    log_probs, softmax_backward = log_softmax(logits, 2)
+    dlogits = softmax_backward(ctc_loss(log_probs, targets, *lengths)[1]())
+    slope = (loss(logits + 1e-6 * direction) - loss(logits - 1e-6 * direction)) / 2e-6
+    np.testing.assert_allclose((dlogits * direction).sum(), slope, rtol=1e-7)
+
+
+def test_an_input_too_short_for_its_target_has_an_infinite_loss_or_with_zero_infinity_none():
+    log_probs = np.log(np.full((2, 1, 3), 1 / 3))
+    y, _ = ctc_loss(log_probs, np.array([[1, 1]]), (2,), (2,))  # a, blank, a needs three steps
+    assert y == np.inf
+    y, backward = ctc_loss(log_probs, np.array([[1, 1]]), (2,), (2,), zero_infinity=True)
+    assert y == 0
+    np.testing.assert_array_equal(backward(), np.zeros((2, 1, 3)))
+
+
+def test_lengths_that_are_no_integers_are_refused():
+    with pytest.raises(TypeError, match="input_lengths must be integers"):
+        ctc_loss(np.zeros((2, 1, 3)), np.array([[1]]), np.array([2.0]), (1,))
