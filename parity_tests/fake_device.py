@@ -99,15 +99,20 @@ def _outside(value):
     return value
 
 
+def _like(structure, parts):
+    """A tuple, list or named tuple of these parts."""
+    return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+
+
 def to_device(value):
     """A host array, or a structure of them, on the device."""
     if isinstance(value, (tuple, list)):
-        return type(value)(map(to_device, value))
+        return _like(value, map(to_device, value))
     return Device(np.array(value)) if isinstance(value, (np.ndarray, np.generic, float)) else value
 
 
 def to_host(value):
     """A device array, or a structure of them, back."""
     if isinstance(value, (tuple, list)):
-        return type(value)(map(to_host, value))
+        return _like(value, map(to_host, value))
     return value._array if isinstance(value, Device) else value

@@ -145,9 +145,9 @@ def gumbel_softmax_forward(logits, tau=1, hard=False, eps=1e-10, dim=-1, rng=Non
     noise = on_device_of(logits, np.asarray(noise, dtype=logits.dtype))
     y, saved = softmax_forward((logits + noise) / tau, dim)
     if hard and logits.ndim:
-        one_hot = np.zeros_like(y)
-        np.put_along_axis(one_hot, y.argmax(axis=axis, keepdims=True), 1, axis=axis)
-        y = one_hot
+        along = [-1 if i == axis % y.ndim else 1 for i in range(y.ndim)]
+        places = on_device_of(y, np.arange(y.shape[axis]).reshape(along))
+        y = (places == y.argmax(axis=axis, keepdims=True)).astype(y.dtype)  # the first of several largest
     return y, GumbelSoftmaxSaved(saved, tau)
 
 
