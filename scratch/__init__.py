@@ -61,6 +61,8 @@ from scratch.parameter import Parameter
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
 from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
+from scratch.recurrent import GRU, LSTM, RNN
+from scratch.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from scratch.reshaping import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratch.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from scratch.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
@@ -124,6 +126,8 @@ __all__ = [
     "FractionalMaxPool3d",
     "GELU",
     "GLU",
+    "GRU",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -141,6 +145,8 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -173,6 +179,8 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNN",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",

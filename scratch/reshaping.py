@@ -1,4 +1,4 @@
-"""Layers that only move values: flatten, unflatten, identity.
+"""Layers that only move values: flatten, unflatten, identity, and shuffles of channels and pixels.
 
 Twin: torch_ref/reshaping.py. Pairs: parity_tests/pairs/reshaping.py.
 """
@@ -134,3 +134,150 @@ class Identity(Module):
 
     def forward(self, x):
         return identity(x)
+
+
+# ---------------------------------------------------------------------- channels and pixels
+
+
+def pixel_shuffle_forward(x, upscale_factor):
+    """r² channels become one channel on a grid r times as fine: y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w].
+
+    Parameters
+    ----------
+    x : (*, C·r², H, W) floating point. upscale_factor : r.
+
+    Returns
+    -------
+    y : (*, C, H·r, W·r). backward : dy -> dx, of x's shape.
+
+    Raises
+    ------
+    ValueError : fewer than three axes, r less than 1, channels that r² does not divide.
+
+    Source: Shi et al., "Real-Time Single Image and Video Super-Resolution", 2016.
+    """
+    r = upscale_factor
+    if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):
+        raise ValueError(f"pixel_shuffle: x must be (*, C·r², H, W) for upscale_factor r={r}, but is {x.shape}")
+    return _shuffle(x, r).copy(), r
+
+
+def pixel_shuffle_backward(dy, r):
+    """dy (*, C, H·r, W·r) -> dx (*, C·r², H, W): the inverse permutation"""
+    return _unshuffle(dy, r).copy()
+
+
+def pixel_unshuffle_forward(x, downscale_factor):
+    """The inverse of `pixel_shuffle`: y[c·r² + i·r + j, h, w] = x[c, h·r + i, w·r + j].
+
+    Parameters
+    ----------
+    x : (*, C, H·r, W·r) floating point. downscale_factor : r.
+
+    Returns
+    -------
+    y : (*, C·r², H, W). backward : dy -> dx, of x's shape.
+
+    Raises
+    ------
+    ValueError : fewer than three axes, r less than 1, a height or width that r does not divide.
+    """
+    r = downscale_factor
+    if x.ndim < 3 or r < 1 or x.shape[-2] % r or x.shape[-1] % r:
+        raise ValueError(f"pixel_unshuffle: x must be (*, C, H·r, W·r) for downscale_factor r={r}, but is {x.shape}")
+    return _unshuffle(x, r).copy(), r
+
+
+def pixel_unshuffle_backward(dy, r):
+    """dy (*, C·r², H, W) -> dx (*, C, H·r, W·r): the inverse permutation"""
+    return _shuffle(dy, r).copy()
+
+
+def _shuffle(x, r):
+    *batch, channels, h, w = x.shape
+    blocks = x.reshape(prod(batch), channels // r**2, r, r, h, w)  # (*, C, i, j, H, W)
+    return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(*batch, channels // r**2, h * r, w * r)
+
+
+def _unshuffle(x, r):
+    *batch, channels, h, w = x.shape
+    blocks = x.reshape(prod(batch), channels, h // r, r, w // r, r)  # (*, C, H, i, W, j)
+    return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(*batch, channels * r**2, h // r, w // r)
+
+
+pixel_shuffle = Op(pixel_shuffle_forward, pixel_shuffle_backward, arrays=("x",))
+pixel_unshuffle = Op(pixel_unshuffle_forward, pixel_unshuffle_backward, arrays=("x",))
+
+
+def channel_shuffle_forward(x, groups):
+    """Channels in the order 0, C/g, 2C/g, ..., 1, C/g + 1, ...: one of each of the g groups in turn.
+
+    Parameters
+    ----------
+    x : (N, C, *) floating point, three axes at least. groups : g, which divides C.
+
+    Returns
+    -------
+    y : of x's shape. backward : dy -> dx, of x's shape.
+
+    Raises
+    ------
+    ValueError : fewer than three axes, groups less than 1, channels that groups does not divide.
+
+    Source: Zhang et al., "ShuffleNet", 2018.
+    """
+    if x.ndim < 3 or groups < 1 or x.shape[1] % groups:
+        raise ValueError(f"channel_shuffle: x must be (N, C, *) with C divisible by groups={groups}, but is {x.shape}")
+    return _deal(x, groups), groups
+
+
+def channel_shuffle_backward(dy, groups):
+    """dy (N, C, *) -> dx (N, C, *): C/g groups dealt out put the channels back"""
+    return _deal(dy, dy.shape[1] // groups)
+
+
+def _deal(x, groups):
+    n, c, *spatial = x.shape
+    return x.reshape(n, groups, c // groups, *spatial).swapaxes(1, 2).reshape(x.shape).copy()
+
+
+channel_shuffle = Op(channel_shuffle_forward, channel_shuffle_backward, arrays=("x",))
+
+
+class PixelShuffle(Module):
+    """(*, C·r², H, W) -> (*, C, H·r, W·r); see `functional.pixel_shuffle`."""
+
+    def __init__(self, upscale_factor: int):
+        self.upscale_factor = upscale_factor
+
+    def forward(self, x):
+        return pixel_shuffle(x, self.upscale_factor)
+
+    def extra_repr(self):
+        return f"upscale_factor={self.upscale_factor}"
+
+
+class PixelUnshuffle(Module):
+    """(*, C, H·r, W·r) -> (*, C·r², H, W); see `functional.pixel_unshuffle`."""
+
+    def __init__(self, downscale_factor: int):
+        self.downscale_factor = downscale_factor
+
+    def forward(self, x):
+        return pixel_unshuffle(x, self.downscale_factor)
+
+    def extra_repr(self):
+        return f"downscale_factor={self.downscale_factor}"
+
+
+class ChannelShuffle(Module):
+    """Channels of all groups in turn; see `functional.channel_shuffle`."""
+
+    def __init__(self, groups: int):
+        self.groups = groups
+
+    def forward(self, x):
+        return channel_shuffle(x, self.groups)
+
+    def extra_repr(self):
+        return f"groups={self.groups}"

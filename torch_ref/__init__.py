@@ -55,6 +55,8 @@ from torch_ref.padding import (
 )
 from torch_ref.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from torch_ref.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
+from torch_ref.recurrent import GRU, LSTM, RNN
+from torch_ref.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from torch_ref.reshaping import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from torch_ref.similarity_losses import CosineEmbeddingLoss, TripletMarginLoss, TripletMarginWithDistanceLoss
 from torch_ref.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
@@ -117,6 +119,8 @@ __all__ = [
     "FractionalMaxPool3d",
     "GELU",
     "GLU",
+    "GRU",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -134,6 +138,8 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -163,6 +169,8 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNN",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -38,6 +38,7 @@ from torch_ref.normalization import group_norm, layer_norm, rms_norm
 from torch_ref.padding import pad
 from torch_ref.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from torch_ref.rectifiers import celu, elu, leaky_relu, prelu, relu, rrelu, selu
+from torch_ref.recurrent_cells import gru_cell, lstm_cell, rnn_cell
 from torch_ref.reshaping import channel_shuffle, flatten, identity, pixel_shuffle, pixel_unshuffle, unflatten
 from torch_ref.similarity_losses import cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss
 from torch_ref.softmax import gumbel_softmax, log_softmax, softmax, softmin
@@ -87,6 +88,7 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "gru_cell",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -108,6 +110,7 @@ __all__ = [
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "lstm_cell",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
@@ -132,6 +135,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rnn_cell",
     "rrelu",
     "scaled_dot_product_attention",
     "selu",

@@ -1,7 +1,8 @@
 """torch's own layers and functions that only move values."""
 
 from torch import flatten, unflatten
-from torch.nn import Flatten, Identity, Unflatten
+from torch.nn import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
+from torch.nn.functional import channel_shuffle, pixel_shuffle, pixel_unshuffle
 
 
 def identity(x):
@@ -9,4 +10,17 @@ def identity(x):
     return x
 
 
-__all__ = ["Flatten", "Identity", "Unflatten", "flatten", "identity", "unflatten"]
+__all__ = [
+    "ChannelShuffle",
+    "Flatten",
+    "Identity",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Unflatten",
+    "channel_shuffle",
+    "flatten",
+    "identity",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "unflatten",
+]

@@ -74,3 +74,56 @@ Pair(
     regimes=("normal", "inf_nan"),
 )
 Pair("identity", cases=any_shape, empty=[case(0, 3)], regimes=("normal", "inf_nan"))
+
+
+# ---------------------------------------------------------------------- channels and pixels
+
+
+@st.composite
+def pixel_cases(draw, option, shuffle):
+    r = draw(st.integers(1, 3))
+    batch = draw(st.lists(st.integers(1, 2), max_size=3))
+    c, h, w = draw(st.tuples(*[st.integers(1, 3)] * 3))
+    return case(*batch, *((c * r * r, h, w) if shuffle else (c, h * r, w * r)), **{option: r})
+
+
+@st.composite
+def channel_shuffle_cases(draw):
+    groups = draw(st.integers(1, 4))
+    spatial = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    return case(draw(st.integers(1, 3)), groups * draw(st.integers(1, 3)), *spatial, groups=groups)
+
+
+up, down = "upscale_factor", "downscale_factor"
+for name in ("PixelShuffle", "pixel_shuffle"):
+    Pair(
+        name,
+        cases=pixel_cases(up, True),
+        sizes={"x 2, (16, 256, 28, 28)": case(16, 256, 28, 28, upscale_factor=2)} if name[0] == "P" else {},
+        bad=[
+            (case(1, 6, 2, 2, upscale_factor=2), ValueError, r"pixel_shuffle: x must be \(\*, C·r², H, W\) .* r=2"),
+            (case(4, 2, upscale_factor=1), ValueError, r"pixel_shuffle: x must be"),
+            (case(1, 4, 2, 2, upscale_factor=0), ValueError, r"pixel_shuffle: x must be"),
+        ],
+    )
+for name in ("PixelUnshuffle", "pixel_unshuffle"):
+    Pair(
+        name,
+        cases=pixel_cases(down, False),
+        sizes={"/ 2, (16, 64, 56, 56)": case(16, 64, 56, 56, downscale_factor=2)} if name[0] == "P" else {},
+        bad=[
+            (case(1, 1, 3, 2, downscale_factor=2), ValueError, r"pixel_unshuffle: x must be \(\*, C, H·r, W·r\)"),
+            (case(4, 2, downscale_factor=1), ValueError, r"pixel_unshuffle: x must be"),
+        ],
+    )
+for name in ("ChannelShuffle", "channel_shuffle"):
+    Pair(
+        name,
+        cases=channel_shuffle_cases(),
+        sizes={"4 groups, (32, 240, 28, 28)": case(32, 240, 28, 28, groups=4)} if name[0] == "C" else {},
+        empty=[case(0, 4, 2, 2, groups=2)],
+        bad=[
+            (case(1, 3, 2, 2, groups=2), ValueError, r"channel_shuffle: x must be \(N, C, \*\) with C divisible"),
+            (case(4, 2, groups=2), ValueError, r"channel_shuffle: x must be"),
+        ],
+    )
