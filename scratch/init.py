@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from scratch import random
 from scratch.parameter import Parameter
@@ -32,6 +33,22 @@ def normal_(parameter, mean: float = 0.0, std: float = 1.0, rng=None):
     return _fill(parameter, random.generator(rng).normal(mean, std, size=parameter.shape))
 
 
+def trunc_normal_(parameter, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, rng=None):
+    """Values from N(mean, std²) kept within [a, b].
+
+    The inverse of the distribution function, applied to uniform numbers between its values at a and b. On the side
+    of the mean where its values are small, not close to 1, it stays exact far out in the tail.
+    """
+    if not (std > 0 and a <= b):
+        raise ValueError(f"trunc_normal_: needs std > 0 and a <= b, but got std {std}, a {a}, b {b}")
+    low, high = (a - mean) / std, (b - mean) / std
+    mirrored = low > 0
+    if mirrored:
+        low, high = -high, -low
+    z = ndtri(random.generator(rng).uniform(ndtr(low), ndtr(high), size=parameter.shape))
+    return _fill(parameter, np.clip(mean + std * (-z if mirrored else z), a, b))
+
+
 def constant_(parameter, val: float):
     """Every value is val."""
     return _fill(parameter, val)
@@ -43,6 +60,59 @@ def ones_(parameter):
 
 def zeros_(parameter):
     return _fill(parameter, 0.0)
+
+
+def eye_(parameter):
+    """The identity matrix (R, C): ones where row = column."""
+    if parameter.ndim != 2:
+        raise ValueError(f"eye_: needs 2 dimensions, but the shape is {parameter.shape}")
+    return _fill(parameter, np.eye(*parameter.shape))
+
+
+def dirac_(parameter, groups: int = 1):
+    """A convolution weight (F, C, *kernel) that copies input channel c of each group to its output channel c."""
+    if parameter.ndim not in (3, 4, 5):
+        raise ValueError(f"dirac_: needs 3, 4 or 5 dimensions, but the shape is {parameter.shape}")
+    if parameter.shape[0] % groups:
+        raise ValueError(f"dirac_: {parameter.shape[0]} output channels are not divisible by groups={groups}")
+    values = np.zeros(parameter.shape)
+    per_group = parameter.shape[0] // groups
+    middle = tuple(k // 2 for k in parameter.shape[2:])
+    for group in range(groups):
+        for c in range(min(per_group, parameter.shape[1])):
+            values[(group * per_group + c, c, *middle)] = 1
+    return _fill(parameter, values)
+
+
+def orthogonal_(parameter, gain: float = 1, rng=None):
+    """A random (half-)orthogonal matrix times gain: rows, or the columns of a tall one, are orthonormal.
+
+    (R, ...) counts as a matrix (R, rest). Source: Saxe, McClelland, Ganguli, 2013.
+    """
+    if parameter.ndim < 2:
+        raise ValueError(f"orthogonal_: needs at least 2 dimensions, but the shape is {parameter.shape}")
+    if math.prod(parameter.shape) == 0:
+        return parameter
+    rows, columns = parameter.shape[0], math.prod(parameter.shape[1:])
+    tall = random.generator(rng).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q *= np.sign(np.diag(r))  # makes every orthogonal matrix equally likely
+    return _fill(parameter, gain * (q.T if rows < columns else q).reshape(parameter.shape))
+
+
+def sparse_(parameter, sparsity: float, std: float = 0.01, rng=None):
+    """Values from N(0, std²), but in each column of (R, C) ceil(sparsity · R) of them are zero.
+
+    Source: Martens, "Deep learning via Hessian-free optimization", 2010.
+    """
+    if parameter.ndim != 2:
+        raise ValueError(f"sparse_: needs 2 dimensions, but the shape is {parameter.shape}")
+    rng = random.generator(rng)
+    rows, columns = parameter.shape
+    values = rng.normal(0.0, std, size=(rows, columns))
+    for column in range(columns):
+        values[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return _fill(parameter, values)
 
 
 def fans(parameter) -> tuple[int, int]:
@@ -58,13 +128,15 @@ def fans(parameter) -> tuple[int, int]:
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance through a nonlinearity, torch's table."""
-    if nonlinearity in ("linear", "conv1d", "conv2d", "conv3d", "sigmoid") or nonlinearity.startswith("conv_transpose"):
+    if nonlinearity in ("linear", "sigmoid", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3))):
         return 1.0
     if nonlinearity == "tanh":
         return 5.0 / 3
     if nonlinearity == "relu":
         return math.sqrt(2.0)
     if nonlinearity == "leaky_relu":
+        if isinstance(param, (bool, str)):
+            raise ValueError(f"calculate_gain: the negative slope must be a number, but is {param!r}")
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity == "selu":
         return 3.0 / 4
