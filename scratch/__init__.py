@@ -4,7 +4,7 @@ y, backward = layer(x)
 dx = backward(dy)
 """
 
-from scratch import checkpoint, data, functional, init, optim, training
+from scratch import checkpoint, data, functional, init, optim, training, utils
 from scratch.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from scratch.adaptive_pooling import (
     AdaptiveAvgPool1d,
@@ -28,6 +28,7 @@ from scratch.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from scratch.gated_activations import GLU
 from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from scratch.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from scratch.interpolation import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from scratch.kernels.blocks import num_threads, set_num_threads
 from scratch.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratch.linear import Linear
@@ -215,6 +216,9 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
@@ -229,4 +233,5 @@ __all__ = [
     "set_num_threads",
     "textbook",
     "training",
+    "utils",
 ]

@@ -27,6 +27,7 @@ from scratch.fractional_pooling import fractional_max_pool2d, fractional_max_poo
 from scratch.gated_activations import glu
 from scratch.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
 from scratch.instance_norm import instance_norm
+from scratch.interpolation import interpolate
 from scratch.likelihood_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from scratch.linear import linear
 from scratch.linear_cross_entropy import linear_cross_entropy
@@ -98,6 +99,7 @@ __all__ = [
     "huber_loss",
     "identity",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",

@@ -27,6 +27,7 @@ from torch_ref.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3
 from torch_ref.gated_activations import GLU
 from torch_ref.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from torch_ref.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from torch_ref.interpolation import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from torch_ref.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from torch_ref.linear import Linear
 from torch_ref.linear_cross_entropy import LinearCrossEntropyLoss
@@ -204,6 +205,9 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

@@ -27,6 +27,7 @@ from torch_ref.fractional_pooling import fractional_max_pool2d, fractional_max_p
 from torch_ref.gated_activations import glu
 from torch_ref.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
 from torch_ref.instance_norm import instance_norm
+from torch_ref.interpolation import interpolate
 from torch_ref.likelihood_losses import gaussian_nll_loss, kl_div, poisson_nll_loss
 from torch_ref.linear import linear
 from torch_ref.linear_cross_entropy import linear_cross_entropy
@@ -98,6 +99,7 @@ __all__ = [
     "huber_loss",
     "identity",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
