@@ -302,7 +302,7 @@ def refuses(pair: Pair, case: Case, exception: type[Exception], pattern: str) ->
     others = {n: arrays[n] for n in rest}
     try:
         if is_module(pair):
-            module = scratch_side(pair)(**case.config).train(case.train)
+            module = scratch_side(pair)(**case.arguments(scratch)).train(case.train)
             before = module.state_dict()
             try:
                 module(arrays[first], **others, **case.call)

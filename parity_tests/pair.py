@@ -70,6 +70,17 @@ def bools(*shape: int, transform=None) -> Array:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A module among the arguments of a constructor: each side builds its own class of this name."""
+
+    name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def built(self, package):
+        return getattr(package, self.name)(**self.config)
+
+
+@dataclass(frozen=True)
 class Case:
     """One situation: array arguments, options, mode, and where the values come from.
 
@@ -93,6 +104,10 @@ class Case:
             name: np.asarray(a, dtype=dtype) if a is not None and a.dtype.kind == "f" else a
             for name, a in drawn.items()
         }
+
+    def arguments(self, package) -> dict[str, Any]:
+        """The constructor arguments on one side: `scratch` or `torch_ref`."""
+        return {k: v.built(package) if isinstance(v, Layer) else v for k, v in self.config.items()}
 
     def wants_grad(self, name: str) -> bool:
         spec = self.inputs[name]

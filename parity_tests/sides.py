@@ -74,7 +74,7 @@ def cast(dy, dtype):
 
 def build_scratch(pair: Pair, case: Case, dtype, state=None):
     """A module with this state, in this mode."""
-    module = scratch_side(pair)(**case.config)
+    module = scratch_side(pair)(**case.arguments(scratch))
     module.to(dtype).train(case.train)
     if state is not None:
         module.load_state_dict(state)
@@ -84,7 +84,7 @@ def build_scratch(pair: Pair, case: Case, dtype, state=None):
 def build_torch(pair: Pair, case: Case, dtype, state=None) -> torch.nn.Module:
     twin = torch_side(pair)
     replays = "rng" in inspect.signature(twin).parameters  # torch's own classes take none
-    module = twin(**{k: v for k, v in case.config.items() if k != "rng" or replays})
+    module = twin(**{k: v for k, v in case.arguments(torch_ref).items() if k != "rng" or replays})
     module.to(getattr(torch, np.dtype(dtype).name)).train(case.train)
     if state is not None:
         module.load_state_dict({k: torch.tensor(v) for k, v in state.items()})

@@ -83,6 +83,9 @@ class Op:
     def __repr__(self):
         return f"{self.__name__}{inspect.signature(self.forward)}"
 
+    def __deepcopy__(self, memo):
+        return self  # as a function does: a copied layer has the same op, with its kernels
+
     def register(self, forward: Callable, backward: Callable, *, when: Callable[..., bool]) -> None:
         """Add a kernel: used instead of the textbook for NumPy arrays when `when(*arguments)` is true.
 

@@ -68,7 +68,7 @@ def case(T, B, E, heads, S=None, *, masks=None, call=None, **config):
 Pair(
     "MultiheadAttention",
     cases=cases(),
-    regimes=("normal", "ties"),
+    regimes=("normal",),  # the others are for scaled_dot_product_attention, where less rounding stands between
     sizes={
         "B8 T256 E256 h8": case(256, 8, 256, 8, call={"need_weights": False}),
         "B8 T256 E256 h8, weights": case(256, 8, 256, 8),
