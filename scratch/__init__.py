@@ -59,6 +59,7 @@ from scratch.padding import (
     ZeroPad3d,
 )
 from scratch.parameter import Parameter
+from scratch.parameter_containers import ParameterDict, ParameterList
 from scratch.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratch.random import manual_seed
 from scratch.rectifiers import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU
@@ -176,6 +177,8 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",

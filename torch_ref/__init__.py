@@ -3,7 +3,7 @@
 This package never imports scratch. Functions are in `torch_ref.functional`.
 """
 
-from torch.nn import ModuleDict, ModuleList, Sequential
+from torch.nn import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 
 from torch_ref.activations import GELU, LogSigmoid, Mish, Sigmoid, SiLU, Softplus, Softsign, Tanh, Tanhshrink
 from torch_ref.adaptive_pooling import (
@@ -166,6 +166,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",
