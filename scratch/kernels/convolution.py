@@ -1,10 +1,10 @@
 """Convolutions on the CPU: four ways to make a convolution a few large matrix products, and one for depthwise.
 
-Axes: N batch, C input channels (c of one group), H W input, F filters, R S kernel, P Q output, G groups. A convolution
-of sequences is one of images with H = 1.
+Axes: N batch, C input channels (c of one group), D H W input, F filters, K R S kernel, O P Q output, G groups. Images
+are volumes of depth 1, sequences those of height 1, too.
 
 pointwise        1x1 kernels: one product per image, on x as it is.
-depthwise        one channel a group: multiply-adds over shifted runs.
+depthwise        one channel a group: see convolution_depthwise.py.
 batch innermost  small images: the columns of the whole batch, gathered in runs over the batch, one product for all.
 patches          few channels: all R*S shifted copies of an image, gathered in two steps, one product with a long sum.
 kernel rows      the rest: a copy of the image for each kernel column only; a kernel row is one product on a view of the
@@ -21,87 +21,18 @@ import numpy as np
 
 from scratch.convolution import ConvSaved, conv1d, conv2d, conv3d
 from scratch.kernels.blocks import parallel
+from scratch.kernels.convolution_columns import (
+    Columns,
+    Patches,
+    bias_gradient,
+    in_order,
+    over_volumes,
+    suits,
+    threads_for,
+    volumes,
+)
+from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_forward, is_depthwise
 from scratch.sliding import Geometry, checked_geometry, inside, padded_sizes, taps
-
-# ---------------------------------------------------------------------- column copies, shared by most
-
-
-def images(a):
-    """(N, C, L) as images of height 1; (N, C, H, W) as it is."""
-    return a[:, :, None] if a.ndim == 3 else a
-
-
-def over_images(g: Geometry) -> Geometry:
-    """The geometry for `images`."""
-    if len(g.out) == 2:
-        return g
-    return Geometry((1, *g.stride), ((0, 0), *g.padding), (1, *g.dilation), g.groups, (1, *g.out))
-
-
-class Columns:
-    """columns[r, j, c, u, q] = padded image[c, u * stride + r, q * stride + j * dilation]: a copy per kernel column j.
-
-    The image rows are sorted by their remainder r, so that every kernel row finds what it needs in consecutive rows.
-    """
-
-    def __init__(self, sizes, kernel, g: Geometry, rows_stride: int | None = None):
-        (H, W), (R, S) = sizes, kernel
-        s = g.stride[0] if rows_stride is None else rows_stride
-        top, bottom = g.padding[0]
-        P, Q = g.out
-        self.shape = s, S, -(-(H + top + bottom) // s), Q
-        # (remainder, where it starts in the flat columns) of each kernel row
-        self.starts = [(i * g.dilation[0] % s, i * g.dilation[0] // s * Q) for i in range(R)]
-        self.pieces = []  # (in the columns, in the image) of all that is copied; the rest stays zero
-        left, t = g.padding[1][0], g.stride[1]
-        for j in range(S):
-            shift = j * g.dilation[1] - left
-            a, e = max(0, -(shift // t)), min(Q, (W - 1 - shift) // t + 1)  # q from a to e lies inside of the image
-            for r in range(s) if a < e else ():
-                first = (r - top) % s
-                u = (first + top) // s
-                here = (r, j, slice(None), slice(u, u + len(range(first, H, s))), slice(a, e))
-                self.pieces.append(
-                    (here, (slice(None), slice(first, None, s), slice(t * a + shift, t * (e - 1) + shift + 1, t)))
-                )
-
-    def runs(self, columns, length):
-        """(i, j, what kernel element i, j sees) for a kernel of one channel: each map's is one run of memory."""
-        flat = columns.reshape(*columns.shape[:3], -1)  # a view
-        for i, (r, start) in enumerate(self.starts):
-            for j in range(self.shape[1]):
-                yield i, j, flat[r, j, :, start : start + length]
-
-    def zeros(self, channels, dtype):
-        s, S, Hr, Q = self.shape
-        return np.zeros((s, S, channels, Hr, Q), dtype)
-
-    def copy(self, image, columns):
-        for there, here in self.pieces:
-            columns[there] = image[here]
-
-    def add_back(self, columns, image):
-        """The transpose of `copy`."""
-        for there, here in self.pieces:
-            image[here] += columns[there]
-
-
-def threads_for(products):
-    """One thread for little work (multiplications), else as many as there are."""
-    return 1 if products < 1 << 23 else None
-
-
-def in_order(parts: dict[int, np.ndarray]):
-    """The sum of what each thread summed up, in a fixed order, so that a second call gives the same bits."""
-    total, *others = (parts[k] for k in sorted(parts))
-    for part in others:
-        total += part
-    return total
-
-
-def bias_gradient(dy):
-    return np.einsum("nfp->nf", dy.reshape(*dy.shape[:2], -1)).sum(axis=0)
-
 
 # ---------------------------------------------------------------------- kernel rows
 
@@ -109,46 +40,53 @@ def bias_gradient(dy):
 def rows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     y = np.empty((len(x), len(weight), *g.out), x.dtype)
-    _rows(images(x), images(weight), bias, over_images(g), y)
+    _rows(volumes(x), volumes(weight), bias, over_volumes(g), y)
     return y, ConvSaved(x, weight, g)
 
 
+def _by_group(a, g, planes):
+    """(N, F, O, P, Q) -> (N G, F/G, O, P Q)"""
+    return a.reshape(len(a) * g.groups, a.shape[1] // g.groups, planes, -1)
+
+
 def _rows(x, weight, bias, g, y):
-    """y = the correlation of x (N, C, H, W) with weight (F, c, R, S)."""
-    (N, _, H, W), (F, c, R, S), G = x.shape, weight.shape, g.groups
-    x, y = x.reshape(N * G, c, H, W), y.reshape(N * G, F // G, -1)
-    layout = Columns((H, W), (R, S), g)
-    rows = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(R, G, F // G, S * c)
+    """y = the correlation of x (N, C, D, H, W) with weight (F, c, K, R, S)."""
+    (N, _, *sizes), (F, c, K, R, S), G = x.shape, weight.shape, g.groups
+    x, y = x.reshape(N * G, c, *sizes), _by_group(y, g, g.out[0])
+    layout, PQ = Columns(sizes, (K, R, S), g), y.shape[3]
+    rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 4, 1)).reshape(K * R, G, F // G, S * c)
     if bias is not None:
         bias = bias.reshape(G, F // G, 1)
 
     def task(lo, hi):
         columns = layout.zeros(c, x.dtype)
         flat = columns.reshape(len(columns), S * c, -1)
-        product = np.empty(y.shape[1:], y.dtype)
+        product = np.empty((F // G, PQ), y.dtype)
         for n in range(lo, hi):
             layout.copy(x[n], columns)
-            for i, (r, start) in enumerate(layout.starts):
-                # (F/G, S c) @ (S c, P Q)
-                np.matmul(rows[i, n % G], flat[r][:, start : start + y.shape[2]], out=product if i else y[n])
-                if i:
-                    y[n] += product
-            if bias is not None:
-                y[n] += bias[n % G]
+            for o, starts in enumerate(layout.starts):
+                plane = y[n, :, o]
+                for i, (r, start) in enumerate(starts):
+                    # (F/G, S c) @ (S c, P Q)
+                    np.matmul(rows[i, n % G], flat[r][:, start : start + PQ], out=product if i else plane)
+                    if i:
+                        plane += product
+                if bias is not None:
+                    plane += bias[n % G]
 
-    parallel(task, N * G, threads_for(y.size * c * R * S))
+    parallel(task, N * G, threads_for(y.size * c * K * R * S))
 
 
 def rows_backward(axes, dy, saved, needs=(True, True, True)):
-    x, weight, g = images(saved.x), images(saved.weight), over_images(saved.geometry)
-    dy = np.ascontiguousarray(dy)
+    x, weight, g = volumes(saved.x), volumes(saved.weight), over_volumes(saved.geometry)
+    dy = volumes(np.ascontiguousarray(dy))
     dx = dweight = None
     if needs[0]:
         dx = np.empty(x.shape, x.dtype)
         spans = [d * (k - 1) for d, k in zip(g.dilation, weight.shape[2:])]
         flip = max(g.stride) == 1 and all(max(p) <= span for p, span in zip(g.padding, spans))
         if flip and np.isfinite(weight).all():  # else the zeros around dy would make nan
-            _rows_dx_flipped(images(dy), weight, g, spans, dx)
+            _rows_dx_flipped(dy, weight, g, spans, dx)
         else:
             _rows_dx(dy, weight, g, dx)
         dx = dx.reshape(saved.x.shape)
@@ -159,96 +97,73 @@ def rows_backward(axes, dy, saved, needs=(True, True, True)):
 
 def _rows_dx_flipped(dy, weight, g, spans, dx):
     """Stride 1: dx is the correlation of dy with the flipped kernel, filters and channels exchanged."""
-    (F, c, R, S), G = weight.shape, g.groups
-    flipped = weight.reshape(G, F // G, c, R, S).swapaxes(1, 2)[..., ::-1, ::-1].reshape(G * c, F // G, R, S)
+    (F, c, *kernel), G = weight.shape, g.groups
+    flipped = weight.reshape(G, F // G, c, *kernel).swapaxes(1, 2)[..., ::-1, ::-1, ::-1]
     around = tuple((span - before, span - after) for span, (before, after) in zip(spans, g.padding))
-    _rows(dy, flipped, None, Geometry((1, 1), around, g.dilation, G, dx.shape[2:]), dx)
+    back = Geometry((1, 1, 1), around, g.dilation, G, dx.shape[2:])
+    _rows(dy, flipped.reshape(G * c, F // G, *kernel), None, back, dx)
 
 
 def _rows_dx(dy, weight, g, dx):
     """Any stride: every kernel row's product is added where the forward has read, then the copies are added up."""
-    (N, _, H, W), (F, c, R, S), G = dx.shape, weight.shape, g.groups
-    dx, dy = dx.reshape(N * G, c, H, W), dy.reshape(N * G, F // G, -1)
-    layout = Columns((H, W), (R, S), g)
-    rows = np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(R, S * c, G, F // G).transpose(0, 2, 1, 3))
+    (N, _, *sizes), (F, c, K, R, S), G = dx.shape, weight.shape, g.groups
+    dx, dy = dx.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
+    layout, PQ = Columns(sizes, (K, R, S), g), dy.shape[3]
+    rows = np.ascontiguousarray(weight.transpose(2, 3, 4, 1, 0).reshape(K * R, S * c, G, F // G).swapaxes(1, 2))
 
     def task(lo, hi):
         dcolumns = layout.zeros(c, dx.dtype)
         flat = dcolumns.reshape(len(dcolumns), S * c, -1)
-        product = np.empty((S * c, dy.shape[2]), dx.dtype)
+        product = np.empty((S * c, PQ), dx.dtype)
         for n in range(lo, hi):
             dcolumns[...] = 0
-            for i, (r, start) in enumerate(layout.starts):
-                flat[r][:, start : start + dy.shape[2]] += np.matmul(rows[i, n % G], dy[n], out=product)
+            for o, starts in enumerate(layout.starts):
+                for i, (r, start) in enumerate(starts):
+                    flat[r][:, start : start + PQ] += np.matmul(rows[i, n % G], dy[n, :, o], out=product)
             dx[n] = 0
             layout.add_back(dcolumns, dx[n])
 
-    parallel(task, N * G, threads_for(dy.size * c * R * S))
+    parallel(task, N * G, threads_for(dy.size * c * K * R * S))
 
 
 def _rows_dweight(x, dy, g, shape):
-    (N, _, H, W), (F, c, R, S), G = x.shape, shape, g.groups
-    x, dy = x.reshape(N * G, c, H, W), dy.reshape(N * G, F // G, -1)
-    layout = Columns((H, W), (R, S), g)
+    (N, _, *sizes), (F, c, K, R, S), G = x.shape, shape, g.groups
+    x, dy = x.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
+    layout, PQ = Columns(sizes, (K, R, S), g), dy.shape[3]
     parts = {}
 
     def task(lo, hi):
         columns = layout.zeros(c, x.dtype)
         flat = columns.reshape(len(columns), S * c, -1)
-        dw = np.zeros((R, G, S * c, F // G), x.dtype)
+        dw = np.zeros((K * R, G, S * c, F // G), x.dtype)
         for n in range(lo, hi):
             layout.copy(x[n], columns)
-            for i, (r, start) in enumerate(layout.starts):
-                # the longer side first, which BLAS likes better: (S c, P Q) @ (P Q, F/G)
-                dw[i, n % G] += flat[r][:, start : start + dy.shape[2]] @ dy[n].T
+            for o, starts in enumerate(layout.starts):
+                for i, (r, start) in enumerate(starts):
+                    # the longer side first, which BLAS likes better: (S c, P Q) @ (P Q, F/G)
+                    dw[i, n % G] += flat[r][:, start : start + PQ] @ dy[n, :, o].T
         parts[lo] = dw
 
-    parallel(task, N * G, threads_for(dy.size * c * R * S))
-    dw = in_order(parts).reshape(R, G, S, c, F // G)
-    return dw.transpose(1, 4, 3, 0, 2).reshape(shape)
+    parallel(task, N * G, threads_for(dy.size * c * K * R * S))
+    dw = in_order(parts).reshape(K, R, G, S, c, F // G)
+    return dw.transpose(2, 5, 4, 0, 1, 3).reshape(shape)
 
 
 # ---------------------------------------------------------------------- patches
 
 
-class Patches:
-    """patches[j, c, i, p, q] = padded image[c, p * stride + i * dilation, q * stride + j * dilation], in two steps."""
-
-    def __init__(self, sizes, kernel, g: Geometry):
-        self.columns = Columns(sizes, kernel, g, rows_stride=1)  # first the columns, with the stride
-        (P, Q), s = g.out, g.stride[0]
-        self.shape = kernel, P, Q
-        starts = [i * g.dilation[0] for i in range(kernel[0])]
-        self.rows = [slice(a, a + s * (P - 1) + 1, s) for a in starts]  # then whole rows
-
-    def buffers(self, channels, dtype):
-        (R, S), P, Q = self.shape
-        return self.columns.zeros(channels, dtype), np.empty((S, channels, R, P, Q), dtype)
-
-    def copy(self, image, columns, patches):
-        self.columns.copy(image, columns)
-        for i, rows in enumerate(self.rows):
-            patches[:, :, i] = columns[0, :, :, rows]
-
-    def add_back(self, patches, columns, image):
-        """The transpose of `copy`, onto an image of any content."""
-        columns[...] = 0
-        for i, rows in enumerate(self.rows):
-            columns[0, :, :, rows] += patches[:, :, i]
-        self.columns.add_back(columns, image)
-
-
 def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    F, C, *kernel = weight.shape
-    layout = Patches(x.shape[2:], kernel, g)
-    w = np.ascontiguousarray(weight.transpose(0, 3, 1, 2)).reshape(F, -1)  # (F, S C R)
+    images, w = volumes(x), volumes(weight)
+    F, C, *kernel = w.shape
+    layout = Patches(images.shape[2:], kernel, over_volumes(g))
+    w = np.ascontiguousarray(w.transpose(0, 4, 1, 2, 3)).reshape(F, -1)  # (F, S C K R)
     y = np.empty((len(x), F, math.prod(g.out)), x.dtype)
 
     def task(lo, hi):
         columns, patches = layout.buffers(C, x.dtype)
         for n in range(lo, hi):
-            layout.copy(x[n], columns, patches)
+            layout.copy(images[n], columns, patches)
             np.matmul(w, patches.reshape(w.shape[1], -1), out=y[n])
             if bias is not None:
                 y[n] += bias[:, None]
@@ -258,10 +173,10 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
 
 
 def patches_backward(axes, dy, saved, needs=(True, True, True)):
-    x, weight, g = saved
-    F, C, R, S = weight.shape
-    layout = Patches(x.shape[2:], (R, S), g)
-    w = np.ascontiguousarray(weight.transpose(3, 1, 2, 0)).reshape(-1, F)  # (S C R, F)
+    x, weight, g = volumes(saved.x), volumes(saved.weight), over_volumes(saved.geometry)
+    F, C, *kernel = weight.shape
+    layout = Patches(x.shape[2:], kernel, g)
+    w = np.ascontiguousarray(weight.transpose(4, 1, 2, 3, 0)).reshape(-1, F)  # (S C K R, F)
     dy = np.ascontiguousarray(dy).reshape(len(dy), F, -1)
     dx = np.zeros(x.shape, x.dtype) if needs[0] else None
     parts = {}
@@ -282,7 +197,11 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
 
     if needs[0] or needs[1]:
         parallel(task, len(x), threads_for(dy.size * len(w)))
-    dweight = in_order(parts).reshape(S, C, R, F).transpose(3, 1, 2, 0).copy() if needs[1] else None
+    dx = dx.reshape(saved.x.shape) if needs[0] else None
+    dweight = None
+    if needs[1]:
+        K, R, S = kernel
+        dweight = in_order(parts).reshape(S, C, K, R, F).transpose(4, 1, 2, 3, 0).reshape(saved.weight.shape)
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
@@ -359,90 +278,13 @@ def pointwise_backward(axes, dy, saved, needs=(True, True, True)):
     return dx, dweight, bias_gradient(dy.reshape(N, F, -1)) if needs[2] else None
 
 
-# ---------------------------------------------------------------------- depthwise
-
-TOGETHER = 1 << 18  # items of the columns a step
-
-
-def _maps(x, weight, g):
-    """All N*C maps one after the other, the layout of their columns, how many go in a step, their kernels repeated."""
-    (N, C, H, W), (R, S) = x.shape, weight.shape[2:]
-    layout = Columns((H, W), (R, S), g)
-    together = max(1, TOGETHER // math.prod(layout.shape))
-    return x.reshape(N * C, H, W), layout, together, np.tile(weight.reshape(C, R, S, 1), (N, 1, 1, 1))
-
-
-def depthwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    N, C = x.shape[:2]
-    maps, layout, together, w = _maps(images(x), images(weight), over_images(g))
-    y = np.empty((N * C, math.prod(g.out)), x.dtype)
-    repeated_bias = None if bias is None else np.tile(bias, N)[:, None]
-
-    def task(lo, hi):
-        columns = layout.zeros(min(together, hi - lo), x.dtype)
-        product = np.empty((columns.shape[2], y.shape[1]), x.dtype)
-        for a in range(lo, hi, together):
-            b = min(a + together, hi)
-            layout.copy(maps[a:b], columns[:, :, : b - a])
-            for i, j, run in layout.runs(columns[:, :, : b - a], y.shape[1]):
-                np.multiply(run, w[a:b, i, j], out=product[: b - a] if i or j else y[a:b])
-                if i or j:
-                    y[a:b] += product[: b - a]
-            if repeated_bias is not None:
-                y[a:b] += repeated_bias[a:b]
-
-    parallel(task, N * C, threads_for(8 * y.size * w[0].size))
-    return y.reshape(N, C, *g.out), ConvSaved(x, weight, g)
-
-
-def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
-    x, weight, g = saved
-    N, C = x.shape[:2]
-    maps, layout, together, w = _maps(images(x), images(weight), over_images(g))
-    dy = np.ascontiguousarray(dy).reshape(N * C, -1)
-    dx = np.zeros(maps.shape, x.dtype) if needs[0] else None
-    dw = np.empty(w.shape[:3], x.dtype) if needs[1] else None
-
-    def task(lo, hi):
-        columns = layout.zeros(min(together, hi - lo), x.dtype)
-        dcolumns = np.empty_like(columns)
-        product = np.empty((columns.shape[2], dy.shape[1]), x.dtype)
-        for a in range(lo, hi, together):
-            b = min(a + together, hi)
-            if needs[1]:
-                layout.copy(maps[a:b], columns[:, :, : b - a])
-                for i, j, run in layout.runs(columns[:, :, : b - a], dy.shape[1]):
-                    np.vecdot(dy[a:b], run, out=dw[a:b, i, j])
-            if needs[0]:
-                dcolumns[...] = 0
-                for i, j, run in layout.runs(dcolumns[:, :, : b - a], dy.shape[1]):
-                    run += np.multiply(dy[a:b], w[a:b, i, j], out=product[: b - a])
-                layout.add_back(dcolumns[:, :, : b - a], dx[a:b])
-
-    if needs[0] or needs[1]:
-        parallel(task, N * C, threads_for(8 * dy.size * w[0].size))
-    dx = dx.reshape(x.shape) if needs[0] else None
-    dweight = dw.reshape(N, *weight.shape).sum(axis=0) if needs[1] else None
-    return dx, dweight, bias_gradient(dy.reshape(N, C, -1)) if needs[2] else None
-
-
 # ---------------------------------------------------------------------- which one when
-
-
-def suits(x, weight, axes):
-    """A batch of at least one element, in a dtype BLAS has."""
-    return x.ndim == weight.ndim == axes + 2 and x.size > 0 and x.dtype.char in "fd"
 
 
 def is_pointwise(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     plain = set(stride if isinstance(stride, (tuple, list)) else (stride,)) == {1}
     unpadded = padding in ("valid", "same") or not any(padding if isinstance(padding, (tuple, list)) else (padding,))
     return suits(x, weight, axes) and math.prod(weight.shape[2:]) == 1 and plain and unpadded
-
-
-def is_depthwise(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    return suits(x, weight, axes) and groups > 1 and len(weight) == x.shape[1] == groups and 0 not in weight.shape
 
 
 def is_small(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -468,8 +310,4 @@ for op, axes in ((conv1d, 1), (conv2d, 2), (conv3d, 3)):
         (patches_forward, patches_backward, has_few_channels),
         (rows_forward, rows_backward, is_usual),
     ):
-        if axes == 3 and forward not in (pointwise_forward, batch_forward):
-            continue
-        if axes == 1 and forward is patches_forward:
-            continue
         op.register(partial(forward, op.__name__, axes), partial(backward, axes), when=partial(when, axes))

@@ -11,12 +11,21 @@ from functools import partial
 import numpy as np
 
 from scratch.kernels.blocks import parallel
-from scratch.kernels.convolution import Patches, bias_gradient, images, in_order, over_images, suits, threads_for
+from scratch.kernels.convolution_columns import (
+    Patches,
+    bias_gradient,
+    in_order,
+    over_volumes,
+    suits,
+    threads_for,
+    volumes,
+)
 from scratch.transposed_convolution import (
     ConvTransposeSaved,
     checked_transpose,
     conv_transpose1d,
     conv_transpose2d,
+    conv_transpose3d,
 )
 
 
@@ -25,18 +34,18 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, outpu
     g, sizes = checked_transpose(name, axes, x.shape, weight.shape, bias, *options)
     N, C, F = len(x), *weight.shape[:2]
     y = np.zeros((N, F, *sizes), x.dtype)
-    y_images, w = images(y), images(weight)
-    layout = Patches(y_images.shape[2:], w.shape[2:], over_images(g))
-    w = np.ascontiguousarray(w.transpose(3, 1, 2, 0)).reshape(-1, C)  # (S F R, C)
+    y_images, w = volumes(y), volumes(weight)
+    layout = Patches(y_images.shape[2:], w.shape[2:], over_volumes(g))
+    w = np.ascontiguousarray(w.transpose(4, 1, 2, 3, 0)).reshape(-1, C)  # (S F K R, C)
     xs = x.reshape(N, C, -1)
 
     def task(lo, hi):
         columns, patches = layout.buffers(F, x.dtype)
         for n in range(lo, hi):
-            np.matmul(w, xs[n], out=patches.reshape(len(w), -1))  # (S F R, C) @ (C, H W)
+            np.matmul(w, xs[n], out=patches.reshape(len(w), -1))  # (S F K R, C) @ (C, D H W)
             layout.add_back(patches, columns, y_images[n])
             if bias is not None:
-                y_images[n] += bias[:, None, None]
+                y_images[n] += bias[:, None, None, None]
 
     parallel(task, N, threads_for(w.size * xs[:, 0].size))
     return y, ConvTransposeSaved(x, weight, g)
@@ -46,10 +55,10 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
     x, weight, g = saved
     N, C, F = len(x), *weight.shape[:2]
     dy = np.ascontiguousarray(dy)
-    dy_images, w = images(dy), images(weight)
-    R, S = w.shape[2:]
-    layout = Patches(dy_images.shape[2:], (R, S), over_images(g))
-    w = np.ascontiguousarray(w.transpose(0, 3, 1, 2)).reshape(C, -1)  # (C, S F R)
+    dy_images, w = volumes(dy), volumes(weight)
+    K, R, S = w.shape[2:]
+    layout = Patches(dy_images.shape[2:], (K, R, S), over_volumes(g))
+    w = np.ascontiguousarray(w.transpose(0, 4, 1, 2, 3)).reshape(C, -1)  # (C, S F K R)
     xs = x.reshape(N, C, -1)
     dx = np.empty(xs.shape, x.dtype) if needs[0] else None
     parts = {}
@@ -61,22 +70,25 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
         for n in range(lo, hi):
             layout.copy(dy_images[n], columns, patches)
             if needs[0]:
-                np.matmul(w, flat, out=dx[n])  # (C, S F R) @ (S F R, H W)
+                np.matmul(w, flat, out=dx[n])  # (C, S F K R) @ (S F K R, D H W)
             if needs[1]:
                 dw += flat @ xs[n].T  # the longer side first
         parts[lo] = dw
 
     if needs[0] or needs[1]:
         parallel(task, N, threads_for(w.size * xs[:, 0].size))
-    dweight = in_order(parts).reshape(S, F, R, C).transpose(3, 1, 2, 0).reshape(weight.shape) if needs[1] else None
-    return dx.reshape(x.shape) if needs[0] else None, dweight, bias_gradient(dy) if needs[2] else None
+    dx = dx.reshape(x.shape) if needs[0] else None
+    dweight = None
+    if needs[1]:
+        dweight = in_order(parts).reshape(S, F, K, R, C).transpose(4, 1, 2, 3, 0).reshape(weight.shape)
+    return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
 def is_usual(axes, x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     return suits(x, weight, axes) and groups == 1 and 0 not in weight.shape
 
 
-for op, axes in ((conv_transpose1d, 1), (conv_transpose2d, 2)):
+for op, axes in ((conv_transpose1d, 1), (conv_transpose2d, 2), (conv_transpose3d, 3)):
     op.register(
         partial(patches_forward, op.__name__, axes), partial(patches_backward, axes), when=partial(is_usual, axes)
     )

@@ -1,0 +1,117 @@
+"""What the kernels of convolutions share: copies of the image for each kernel column, and whole patches made of them.
+
+Axes: N batch, C channels, D H W input, K R S kernel, O P Q output, G groups. Images are volumes of depth 1, sequences
+those of height 1, too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scratch.sliding import Geometry, taps
+
+
+def volumes(a):
+    """(N, C, L) or (N, C, H, W) with a height, a depth of 1: (N, C, D, H, W)."""
+    return a.reshape(*a.shape[:2], *(1,) * (5 - a.ndim), *a.shape[2:])
+
+
+def over_volumes(g: Geometry) -> Geometry:
+    """The geometry for `volumes`."""
+    n = 3 - len(g.out)
+    ones = (1,) * n
+    return Geometry((*ones, *g.stride), (*((0, 0),) * n, *g.padding), (*ones, *g.dilation), g.groups, (*ones, *g.out))
+
+
+class Columns:
+    """A copy of the image for each kernel column j, with the stride and the zeros around it:
+
+    columns[r, j, c, z, u, q] = padded x[c, z, u * stride + r, q * stride + j * dilation].
+    The rows of the image are sorted by their remainder r, so that every kernel row finds what it needs for a plane of
+    the output in consecutive rows.
+    """
+
+    def __init__(self, sizes, kernel, g: Geometry, rows_stride: int | None = None):
+        (D, H, W), (K, R, S) = sizes, kernel
+        (front, back), (top, bottom), (left, _) = g.padding
+        s = g.stride[1] if rows_stride is None else rows_stride
+        t, (O, _, Q) = g.stride[2], g.out
+        Hr = -(-(H + top + bottom) // s)
+        self.shape = s, S, D + front + back, Hr, Q
+        # for each plane of the output and each kernel row: the remainder, and where it starts in the flat columns
+        plane = lambda o, k: o * g.stride[0] + k * g.dilation[0]  # noqa: E731
+        row = lambda i: i * g.dilation[1]  # noqa: E731
+        self.starts = [
+            [(row(i) % s, (plane(o, k) * Hr + row(i) // s) * Q) for k in range(K) for i in range(R)] for o in range(O)
+        ]
+        self.pieces = []  # (in the columns, in the image) of all that is copied; the rest stays zero
+        for j in range(S):
+            shift = j * g.dilation[2] - left
+            a, e = max(0, -(shift // t)), min(Q, (W - 1 - shift) // t + 1)  # q from a to e lies inside of the image
+            for r in range(s) if a < e else ():
+                first = (r - top) % s
+                u = (first + top) // s
+                rows = slice(u, u + len(range(first, H, s)))
+                there = (r, j, slice(None), slice(front, front + D), rows, slice(a, e))
+                here = (slice(first, None, s), slice(t * a + shift, t * (e - 1) + shift + 1, t))
+                self.pieces.append((there, (..., *here)))
+
+    def zeros(self, channels, dtype):
+        s, S, *sizes = self.shape
+        return np.zeros((s, S, channels, *sizes), dtype)
+
+    def copy(self, image, columns):
+        for there, here in self.pieces:
+            columns[there] = image[here]
+
+    def add_back(self, columns, image):
+        """The transpose of `copy`."""
+        for there, here in self.pieces:
+            image[here] += columns[there]
+
+
+class Patches:
+    """patches[j, c, k, i, o, p, q]: what kernel element (k, i, j) sees of channel c for output (o, p, q)."""
+
+    def __init__(self, sizes, kernel, g: Geometry):
+        self.columns = Columns(sizes, kernel, g, rows_stride=1)  # first the columns, with the stride
+        self.kernel, self.out = kernel, g.out
+        self.rows = [(tap, (..., *seen, slice(None))) for tap, seen in taps(kernel[:2], g)]  # then whole rows
+
+    def buffers(self, channels, dtype):
+        K, R, S = self.kernel
+        return self.columns.zeros(channels, dtype), np.empty((S, channels, K, R, *self.out), dtype)
+
+    def copy(self, image, columns, patches):
+        self.columns.copy(image, columns)
+        for (k, i), seen in self.rows:
+            patches[:, :, k, i] = columns[0][seen]
+
+    def add_back(self, patches, columns, image):
+        """The transpose of `copy`, onto an image of any content."""
+        columns[...] = 0
+        for (k, i), seen in self.rows:
+            columns[0][seen] += patches[:, :, k, i]
+        self.columns.add_back(columns, image)
+
+
+def threads_for(products):
+    """One thread for little work (multiplications), else as many as there are."""
+    return 1 if products < 1 << 23 else None
+
+
+def in_order(parts: dict[int, np.ndarray]):
+    """The sum of what each thread summed up, in a fixed order, so that a second call gives the same bits."""
+    total, *others = (parts[k] for k in sorted(parts))
+    for part in others:
+        total += part
+    return total
+
+
+def bias_gradient(dy):
+    return np.einsum("nfp->nf", dy.reshape(*dy.shape[:2], -1)).sum(axis=0)
+
+
+def suits(x, weight, axes):
+    """A batch of at least one element, in a dtype BLAS has."""
+    return x.ndim == weight.ndim == axes + 2 and x.size > 0 and x.dtype.char in "fd"
