@@ -295,7 +295,8 @@ def is_small(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups
 
 
 def has_few_channels(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    return suits(x, weight, axes) and groups == 1 and x.shape[1] <= 4
+    few = 8 if math.prod(x.shape[-2:]) >= 2048 else 4
+    return suits(x, weight, axes) and groups == 1 and x.shape[1] <= few and 0 not in weight.shape
 
 
 def is_usual(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
