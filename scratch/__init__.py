@@ -24,6 +24,7 @@ from scratch.ctc import CTCLoss
 from scratch.distances import CosineSimilarity, PairwiseDistance
 from scratch.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratch.embedding import Embedding
+from scratch.embedding_bag import EmbeddingBag
 from scratch.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from scratch.gated_activations import GLU
 from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
@@ -121,6 +122,7 @@ __all__ = [
     "Dropout3d",
     "ELU",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

@@ -18,13 +18,16 @@ from scratch.binary_losses import (
     soft_margin_loss,
 )
 from scratch.classification_losses import cross_entropy, nll_loss
+from scratch.conv_tbc import conv_tbc
 from scratch.convolution import conv1d, conv2d, conv3d
 from scratch.ctc import ctc_loss
 from scratch.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from scratch.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from scratch.embedding import embedding
+from scratch.embedding_bag import embedding_bag
 from scratch.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from scratch.gated_activations import glu
+from scratch.grid_sampling import affine_grid, grid_sample
 from scratch.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
 from scratch.instance_norm import instance_norm
 from scratch.interpolation import interpolate
@@ -54,6 +57,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -67,6 +71,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -80,6 +85,7 @@ __all__ = [
     "dropout3d",
     "elu",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "flatten",
     "fold",
@@ -88,6 +94,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gru_cell",
     "gumbel_softmax",

@@ -23,6 +23,7 @@ from torch_ref.ctc import CTCLoss
 from torch_ref.distances import CosineSimilarity, PairwiseDistance
 from torch_ref.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from torch_ref.embedding import Embedding
+from torch_ref.embedding_bag import EmbeddingBag
 from torch_ref.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from torch_ref.gated_activations import GLU
 from torch_ref.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
@@ -113,6 +114,7 @@ __all__ = [
     "Dropout3d",
     "ELU",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

@@ -18,13 +18,16 @@ from torch_ref.binary_losses import (
     soft_margin_loss,
 )
 from torch_ref.classification_losses import cross_entropy, nll_loss
+from torch_ref.conv_tbc import conv_tbc
 from torch_ref.convolution import conv1d, conv2d, conv3d
 from torch_ref.ctc import ctc_loss
 from torch_ref.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from torch_ref.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from torch_ref.embedding import embedding
+from torch_ref.embedding_bag import embedding_bag
 from torch_ref.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from torch_ref.gated_activations import glu
+from torch_ref.grid_sampling import affine_grid, grid_sample
 from torch_ref.hard_activations import hardshrink, hardsigmoid, hardswish, hardtanh, relu6, softshrink, threshold
 from torch_ref.instance_norm import instance_norm
 from torch_ref.interpolation import interpolate
@@ -54,6 +57,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -67,6 +71,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -80,6 +85,7 @@ __all__ = [
     "dropout3d",
     "elu",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "flatten",
     "fold",
@@ -88,6 +94,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gru_cell",
     "gumbel_softmax",
