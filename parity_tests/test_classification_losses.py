@@ -127,3 +127,16 @@ def test_the_kernel_needs_no_row_maximum_only_where_it_is_safe(shift):
     expected, expected_backward = cross_entropy(x, target)
     np.testing.assert_allclose(y, expected, rtol=1e-12)
     np.testing.assert_allclose(backward(), expected_backward(), rtol=1e-11, atol=1e-14)
+
+
+def test_the_kernel_is_exact_where_the_right_class_is_sure_or_all_but_excluded():
+    # log(1 + exp(-15)) and 200: without a row maximum, log Σ exp x - x would round to multiples of 2^-20
+    x = np.array([[15.0, 0.0], [0.0, -200.0]], np.float32)
+    y, _ = cross_entropy(x, np.array([0, 1]), reduction="none")
+    np.testing.assert_allclose(y, [np.log1p(np.exp(-15)), 200.0], atol=6e-8)
+
+
+def test_of_one_class_the_loss_and_its_gradient_are_0():
+    y, backward = cross_entropy(np.full((3, 1), 0.7, np.float32), np.zeros(3, np.int64))
+    assert y == 0
+    np.testing.assert_array_equal(backward(), np.zeros((3, 1)))

@@ -24,6 +24,11 @@ def test_stirlings_approximation_is_added_above_1_only():
     np.testing.assert_allclose(y, [1.0, 1.0, 1 + 2 * np.log(2) - 2 + 0.5 * np.log(4 * np.pi)])
 
 
+def test_a_count_of_1_has_no_gradient_from_stirlings_approximation():
+    _, backward = poisson_nll_loss(np.zeros(2), np.array([1.0, 2.0]), full=True, reduction="sum")
+    np.testing.assert_allclose(backward()[1], [0.0, np.log(2) + 0.25])
+
+
 def test_gaussian_nll_loss_by_hand():
     # (log 2 + 4 / 2) / 2; dx = (1 - 3) / 2; dvar = (1 / 2 - 4 / 4) / 2
     y, backward = gaussian_nll_loss(np.array([1.0]), np.array([3.0]), np.array([2.0]))

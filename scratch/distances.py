@@ -19,7 +19,7 @@ from scratch.reduction import check_broadcast, fitted
 
 def p_norm(x, p, axis):
     """(Σ |x|^p)^(1/p) along the axis, kept with size 1; p = 0 counts the nonzero, p = ±inf is the largest, smallest."""
-    if p == 2:
+    if p == 2 or x.size == 0:
         return np.sqrt((x * x).sum(axis=axis, keepdims=True))
     size = np.abs(x)
     if p == 0:
@@ -30,7 +30,9 @@ def p_norm(x, p, axis):
         return size.min(axis=axis, keepdims=True)
     if p == 1:
         return size.sum(axis=axis, keepdims=True)
-    return (size**p).sum(axis=axis, keepdims=True) ** (1 / p)
+    largest = size.max(axis=axis, keepdims=True)  # taken out of the power, which neither over- nor underflows then
+    scale = np.where((largest > 0) & (largest < np.inf), largest, 1)
+    return scale * ((size / scale) ** p).sum(axis=axis, keepdims=True) ** (1 / p)
 
 
 def p_norm_slope(x, norm, p, axis, share_ties=True):

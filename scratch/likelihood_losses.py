@@ -278,7 +278,7 @@ def kl_div_backward(dy, saved):
         dx, dtarget = -probability, probability * (target - x + 1)
     else:
         # losses = target · log target - target · x; target / target is 1, or nan at 0
-        dx, dtarget = -target, np.log(np.where(target == 0, 1, target)) + target / target - x
+        dx, dtarget = -target, np.log(target) + target / target - x
     return fitted(share * dx, x, shape), fitted(share * dtarget, target, shape)
 
 

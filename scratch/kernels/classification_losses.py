@@ -18,6 +18,7 @@ from scratch.reduction import checked_reduction, reduced, shared
 ITEMS = 4 * 131072  # items a block: 512 rows of 1000 classes
 LARGEST = 20  # exp of this is far from overflow, and so is the sum of many
 SMALLEST = 1e-12  # a row sum above this has not vanished
+VANISHED = 1e-30  # an exponential below this has lost digits, or soon will
 
 
 class CrossEntropyKernelSaved(NamedTuple):
@@ -58,10 +59,17 @@ def cross_entropy_forward(
         np.matmul(exps, ones, out=sums)
 
     _in_blocks(block, x, exps, sums, shift)
-    right = x[np.arange(rows), targets.index[:, 0]]
-    # -log softmax(x)[target] = log Σ exp(x - shift) - (x[target] - shift)
-    losses = np.where(targets.keep, targets.weight * (np.log(sums) - (right - shift)), 0)
+    losses = np.where(targets.keep, targets.weight * _minus_log(x, exps, sums, shift, targets.index[:, 0]), 0)
     return reduced(losses, reduction, targets.weight.sum()), CrossEntropyKernelSaved(exps, sums, targets, reduction)
+
+
+def _minus_log(x, exps, sums, shift, index):
+    """-log softmax(x)[index]: of the quotient, which is exact near 1, unless the exponential has vanished."""
+    rows = np.arange(len(x))
+    right = exps[rows, index]
+    there = right > VANISHED
+    quotient = np.where(there, right, 1) / sums
+    return np.where(there, -np.log(quotient), np.log(sums) - (x[rows, index] - shift))
 
 
 def cross_entropy_backward(dy, saved):
@@ -92,7 +100,7 @@ def suits(x, target, weight=None, *options, label_smoothing=0.0, **more) -> bool
     """Class indices for x (N, C), without label smoothing."""
     return (
         x.ndim == 2
-        and x.shape[1] > 0
+        and x.shape[1] > 1  # of one class the textbook is exact: 0
         and x.dtype in (np.float32, np.float64)
         and target.dtype.kind in "iu"
         and target.ndim == 1
