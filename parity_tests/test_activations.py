@@ -1,10 +1,12 @@
 """Smooth activations: numbers worked out by hand, tails where a careless formula overflows or rounds to 0, kernels."""
 
+import inspect
 import math
 from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import scratch
@@ -125,6 +127,8 @@ SMOOTH = [
     (F.logsigmoid, {}),
     (F.silu, {}),
     (F.softplus, {"beta": 0.5, "threshold": 3.0}),
+    (F.softplus, {"beta": -2.0}),
+    (F.mish, {}),
     (F.tanh, {}),
     (F.tanhshrink, {}),
     (F.gelu, {}),
@@ -135,11 +139,15 @@ KINKED = [
     (F.relu6, {}),
     (F.leaky_relu, {"negative_slope": 0.1}),
     (F.leaky_relu, {"negative_slope": 0.0}),
+    (F.leaky_relu, {"negative_slope": -1.5}),
     (F.hardtanh, {"min_val": -0.5, "max_val": 2.0}),
     (F.elu, {"alpha": 0.7}),
     (F.celu, {"alpha": 0.7}),
     (F.selu, {}),
     (F.softshrink, {}),
+    (F.hardshrink, {}),
+    (F.hardsigmoid, {}),
+    (F.hardswish, {}),
 ]
 
 
@@ -149,7 +157,7 @@ def test_kernels_agree_with_the_textbook_in_every_block_and_thread(op, options, 
     n = 3 * 131072 + 77  # blocks of several threads and a last one that is not full
     rng = np.random.default_rng(0)
     x = (3 * rng.normal(size=n)).astype(dtype)
-    special = [np.inf, -np.inf, np.nan, 0.0, -0.0, 0.5, -0.5, 2.0, 6.0, 1e4, -1e4]
+    special = [np.inf, -np.inf, np.nan, 0.0, -0.0, 0.5, -0.5, 2.0, 3.0, -3.0, 6.0, 1e4, -1e4]
     x[rng.integers(n, size=400)] = rng.choice(special, size=400)
     dy = rng.normal(size=n).astype(dtype)
     dy[rng.integers(n, size=400)] = rng.choice([np.inf, -np.inf, np.nan, 0.0], size=400)
@@ -178,3 +186,17 @@ def test_kernels_do_not_depend_on_the_number_of_threads(threads):
         scratch.set_num_threads(before)
     assert_array_equal(results[0], results[2])
     assert_array_equal(results[1], results[3])
+
+
+NAMES = """ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU Sigmoid LogSigmoid Tanh Tanhshrink Softplus Softshrink
+    Hardshrink Hardtanh Hardsigmoid Hardswish SiLU Mish Softsign Threshold GLU Softmax LogSoftmax Softmin Softmax2d
+    Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout"""
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_a_layer_prints_as_torchs_does(name):
+    ours, theirs = getattr(scratch, name), getattr(torch.nn, name)
+    options = {"threshold": 1.0, "value": 2.0} if name == "Threshold" else {}
+    assert repr(ours(**options)) == repr(theirs(**options))
+    if "inplace" in inspect.signature(theirs).parameters:
+        assert repr(ours(**options, inplace=True)) == repr(theirs(**options, inplace=True))

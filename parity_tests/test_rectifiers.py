@@ -120,3 +120,25 @@ def test_the_slope_of_hardsigmoid_is_exactly_a_sixth_where_torch_rounds_it_to_fl
     torch.nn.functional.hardsigmoid(x).backward()
     assert 1e-10 < abs(x.grad.item() - 1 / 6) < 1e-8
     assert F.hardsigmoid(np.zeros(1))[1](np.ones(1)).item() == 1 / 6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "slopes"),
+    [((400_001,), 1), ((3, 131072), 1), ((50, 8, 30, 31), 8), ((70, 5000), 5000), ((1, 3, 200_000), 3)],
+)
+def test_the_prelu_kernel_agrees_with_the_textbook(shape, slopes, dtype):
+    rng = np.random.default_rng(0)
+    x, dy, weight = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=slopes)
+    x, dy, weight = x.astype(dtype), dy.astype(dtype), weight.astype(dtype)
+    for infinite in (False, True):
+        if infinite:
+            x.flat[::1001], x.flat[::1003], dy.flat[::999] = np.inf, -np.inf, np.inf
+        y, backward = F.prelu(x, weight)
+        with scratch.textbook():
+            y_plain, backward_plain = F.prelu(x, weight)
+        assert backward.function is not backward_plain.function
+        tolerance = 1e-10 if dtype == "float64" else 2e-3  # a sum of 400,000 in float32
+        assert_allclose(y, y_plain, rtol=1e-6)
+        for got, want in zip(backward(dy), backward_plain(dy)):
+            assert_allclose(got, want, rtol=tolerance, atol=tolerance)

@@ -88,8 +88,8 @@ def hardswish_forward(x, inplace=False):
 
 def hardswish_backward(dy, saved):
     (x,) = saved
-    between = (x > -3) & (x < 3)
-    return np.where(between, dy * (x / 3 + 0.5), np.where(x <= -3, 0, dy))
+    # y = x (x + 3) / 6 between the bounds
+    return np.where(x <= -3, 0, np.where(x >= 3, dy, dy * (x / 3 + 0.5)))
 
 
 hardswish = Op(hardswish_forward, hardswish_backward)

@@ -75,6 +75,15 @@ def rrelu_forward(x, lower=1 / 8, upper=1 / 3, training=False, inplace=False, rn
 rrelu = Op(rrelu_forward, leaky_relu_backward)
 
 
+def check_slopes(x, weight):
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if weight.ndim > 1 or (weight.size != 1 and (x.ndim == 0 or weight.size != channels)):
+        raise ValueError(
+            f"prelu: weight must hold one slope, or one for each of x's {channels} channels (axis 1), "
+            f"but weight is {weight.shape} and x {x.shape}"
+        )
+
+
 def prelu_forward(x, weight):
     """Parametric ReLU: y = x for x > 0, else weight · x, the slope at 0 too. The slopes are learned.
 
@@ -97,12 +106,7 @@ def prelu_forward(x, weight):
     >>> y, *backward(np.ones((1, 2)))
     (array([[-1.,  3.]]), array([[0.5, 1. ]]), array([-2.,  0.]))
     """
-    channels = x.shape[1] if x.ndim > 1 else 1
-    if weight.ndim > 1 or (weight.size != 1 and (x.ndim == 0 or weight.size != channels)):
-        raise ValueError(
-            f"prelu: weight must hold one slope, or one for each of x's {channels} channels (axis 1), "
-            f"but weight is {weight.shape} and x {x.shape}"
-        )
+    check_slopes(x, weight)
     return np.where(x > 0, x, _by_channel(weight, x) * x), (x, weight)
 
 

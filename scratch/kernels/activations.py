@@ -18,6 +18,7 @@ from scratch.activations import (
     check_approximate,
     gelu,
     logsigmoid,
+    mish,
     sigmoid,
     silu,
     softplus,
@@ -52,9 +53,9 @@ def product(a, b):
 # ------------------------------------------------------------------ the sigmoid family
 
 
-def fill_sigmoid(x, y):
-    """y = 1 / (1 + 2^(-x LOG2E)): where the power overflows, 1/inf = 0 is right."""
-    np.multiply(x, -LOG2E, out=y)
+def fill_sigmoid(x, y, beta=1.0):
+    """y = 1 / (1 + 2^(-x beta LOG2E)): where the power overflows, 1/inf = 0 is right."""
+    np.multiply(x, -LOG2E * beta, out=y)
     with np.errstate(over="ignore"):
         np.exp2(y, out=y)
     y += 1
@@ -134,15 +135,21 @@ def logsigmoid_backward(dy, saved):
 logsigmoid.register(logsigmoid_forward, logsigmoid_backward, when=large)
 
 
+# beyond these the curve rounds to the line and its slope to 1, so that a threshold there needs no care of its own
+CURVE_ENDS = {"f": 18, "d": 38}
+
+
 def softplus_forward(x, beta=1.0, threshold=20.0):
     def fill(x, y, z, t):
         np.multiply(x, beta, out=z)
         log1p_exp_of_minus_abs(z, t)
-        np.less_equal(z, threshold, out=y, casting="unsafe")  # 1.0 where the curve is meant, 0.0 on the line
-        t *= y
+        if threshold < CURVE_ENDS[x.dtype.char]:
+            np.less_equal(z, threshold, out=y, casting="unsafe")  # 1.0 where the curve is meant, 0.0 on the line
+            t *= y
         np.clip(z, 0, np.inf, out=y)
         y += t
-        y *= 1 / beta
+        if beta != 1:
+            y *= 1 / beta
 
     return by_blocks(fill, x, scratch=2), (x, beta, threshold)
 
@@ -150,14 +157,15 @@ def softplus_forward(x, beta=1.0, threshold=20.0):
 def softplus_backward(dy, saved):
     x, beta, threshold = saved
 
-    def fill(dy, x, dx, z, s):
-        np.multiply(x, beta, out=z)
-        fill_sigmoid(z, s)
-        np.greater(z, threshold, out=dx, casting="unsafe")
-        np.maximum(s, dx, out=dx)  # on the line 1, the largest a slope can be
+    def fill(dy, x, dx, t):
+        fill_sigmoid(x, dx, beta)
+        if threshold < CURVE_ENDS[x.dtype.char]:
+            np.multiply(x, beta, out=t)
+            np.greater(t, threshold, out=t, casting="unsafe")
+            np.maximum(t, dx, out=dx)  # on the line 1, the largest a slope can be
         dx *= dy
 
-    return by_blocks(fill, dy, x, scratch=2)
+    return by_blocks(fill, dy, x, scratch=1)
 
 
 def softplus_suits(x, beta=1.0, threshold=20.0) -> bool:
@@ -208,7 +216,38 @@ def tanhshrink_backward(dy, saved):
 tanhshrink.register(tanhshrink_forward, tanhshrink_backward, when=large)
 
 
-# ------------------------------------------------------------------ GELU: the forward keeps the slope instead of x
+# ------------------------------------------------------------------ Mish, which keeps its slope instead of x
+
+
+def mish_forward(x, inplace=False):
+    """With e = eˣ: tanh(log(1 + e)) = n / (n + 2), n = e (e + 2). At x = 20 that is 1 already, and e² no overflow."""
+
+    def fill(x, y, slope, e, t):
+        np.clip(x, -np.inf, 20, out=e)
+        e *= LOG2E
+        np.exp2(e, out=e)
+        np.add(e, 2, out=t)
+        t *= e
+        np.add(t, 2, out=y)
+        t /= y
+        # slope = t + x (1 - t²) e / (1 + e)
+        np.add(e, 1, out=y)
+        e /= y
+        np.subtract(1, t, out=slope)
+        slope *= e
+        np.add(t, 1, out=y)
+        slope *= y
+        slope *= x
+        slope += t
+        np.multiply(x, t, out=y)
+
+    return by_blocks(fill, x, outputs=2, scratch=2)
+
+
+mish.register(mish_forward, product, when=large)
+
+
+# ------------------------------------------------------------------ GELU, which keeps its slope too
 
 # Φ(x) ≈ (1 + tanh(x P(x²))) / 2, fitted for the smallest largest error on |x| < 5.7: below 1e-7, about one rounding of
 # Φ in float32. From |x| = 6 on tanh is exactly ±1 in float32.

@@ -7,10 +7,24 @@ integers, by a mask of 1 and 0. As integers, since an infinite gradient times 0.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from scratch.kernels.activations import by_blocks, large
-from scratch.rectifiers import SELU_ALPHA, SELU_SCALE, celu, check_alpha, elu, leaky_relu, relu, selu
+from scratch.kernels.blocks import BLOCK, SMALL, parallel
+from scratch.rectifiers import (
+    SELU_ALPHA,
+    SELU_SCALE,
+    celu,
+    check_alpha,
+    check_slopes,
+    elu,
+    leaky_relu,
+    prelu,
+    relu,
+    selu,
+)
 
 BITS = {"f": np.int32, "d": np.int64}
 
@@ -40,12 +54,34 @@ def relu_backward(dy, saved):
 relu.register(relu_forward, relu_backward, when=large)
 
 
+def fill_leaky(x, slope, y, t):
+    """y = max(x, 0) + slope · min(x, 0)"""
+    np.clip(x, -np.inf, 0, out=t)
+    t *= slope
+    np.clip(x, 0, np.inf, out=y)
+    y += t
+
+
+def fill_leaky_slope(x, slope, dx, t):
+    """dx = 1 where x > 0, else slope; of whatever size and sign that is."""
+    np.greater(x, 0, out=dx, casting="unsafe")
+    np.subtract(1, dx, out=t)
+    t *= slope
+    dx += t
+
+
+def finite_slope(x, negative_slope=0.01, inplace=False) -> bool:
+    """An infinite slope must not meet the 0 that stands for the other branch."""
+    return large(x) and math.isfinite(negative_slope)
+
+
 def leaky_relu_forward(x, negative_slope=0.01, inplace=False):
     def fill(x, y, t):
-        np.clip(x, -np.inf, 0, out=t)
-        t *= negative_slope
-        np.clip(x, 0, np.inf, out=y)
-        y += t
+        if 0 < negative_slope <= 1:
+            np.multiply(x, negative_slope, out=y)
+            np.maximum(x, y, out=y)
+        else:
+            fill_leaky(x, negative_slope, y, t)
 
     return by_blocks(fill, x, scratch=1), (x, negative_slope)
 
@@ -54,16 +90,76 @@ def leaky_relu_backward(dy, saved):
     x, negative_slope = saved
 
     def fill(dy, x, dx, t):
-        np.greater(x, 0, out=dx, casting="unsafe")  # 1.0 or 0.0
-        np.subtract(1, dx, out=t)
-        t *= negative_slope
-        dx += t
+        if 0 < negative_slope <= 1:
+            np.greater(x, 0, out=dx, casting="unsafe")  # 1.0 or 0.0
+            np.clip(dx, negative_slope, 1, out=dx)
+        else:
+            fill_leaky_slope(x, negative_slope, dx, t)
         dx *= dy
 
     return by_blocks(fill, dy, x, scratch=1)
 
 
-leaky_relu.register(leaky_relu_forward, leaky_relu_backward, when=large)
+leaky_relu.register(leaky_relu_forward, leaky_relu_backward, when=finite_slope)
+
+
+# PReLU, one slope or one a channel. Axes: N leading, C channels (1 for one slope), L the rest.
+
+
+def in_channels(x, weight):
+    """x as (N, C, L), or as (N, 1, L) in rows of a block for one slope; weight as (C, 1)."""
+    if weight.size > 1:
+        return x.reshape(len(x), weight.size, -1), weight.reshape(-1, 1)
+    width = math.gcd(x.size, BLOCK)
+    return x.reshape(-1, 1, width if width >= 1024 else x.size), weight.reshape(1, 1)
+
+
+def over_images(task, x):
+    """task(slice, scratch) for slices of x's leading axis that make up about a block."""
+    step = max(1, BLOCK // max(1, x[0].size))
+
+    def part(lo, hi):
+        space = np.empty((min(step, hi - lo), *x.shape[1:]), x.dtype)
+        for i in range(lo, hi, step):
+            j = min(i + step, hi)
+            task(slice(i, j), space[: j - i])
+
+    parallel(part, len(x), 1 if x.size < SMALL else None)
+
+
+def finite_slopes(x, weight) -> bool:
+    return large(x) and bool(np.isfinite(weight).all())
+
+
+def prelu_forward(x, weight):
+    check_slopes(x, weight)
+    rows, slope = in_channels(np.ascontiguousarray(x), weight)
+    y = np.empty_like(rows)
+    over_images(lambda i, t: fill_leaky(rows[i], slope, y[i], t), rows)
+    return y.reshape(x.shape), (x, weight)
+
+
+def prelu_backward(dy, saved):
+    x, weight = saved
+    rows, slope = in_channels(np.ascontiguousarray(x), weight)
+    dy = np.ascontiguousarray(dy).reshape(rows.shape)
+    dx, sums = np.empty_like(rows), np.empty(rows.shape[:2], rows.dtype)
+
+    def task(i, t):
+        fill_leaky_slope(rows[i], slope, dx[i], t)
+        dx[i] *= dy[i]
+        # the part of x below 0 met the slope
+        np.clip(rows[i], -np.inf, 0, out=t)
+        np.vecdot(t, dy[i], out=sums[i])
+
+    over_images(task, rows)
+    dweight = sums.sum(axis=0).reshape(weight.shape)
+    if not np.isfinite(dweight).all():  # 0 · inf, perhaps, of an x above 0
+        dweight = prelu.backward(dy.reshape(x.shape), saved)[1]
+    return dx.reshape(x.shape), dweight
+
+
+prelu.register(prelu_forward, prelu_backward, when=finite_slopes)
 
 
 # ------------------------------------------------------------------ exponential linear units
@@ -102,6 +198,10 @@ def exponential_backward(dy, saved):
     return by_blocks(fill, dy, x, scratch=1)
 
 
+def finite_alpha(x, alpha=1.0, inplace=False) -> bool:
+    return large(x) and math.isfinite(alpha)
+
+
 def elu_forward(x, alpha=1.0, inplace=False):
     return exponential_forward(x, alpha, 1.0, 1.0)
 
@@ -115,6 +215,6 @@ def selu_forward(x, inplace=False):
     return exponential_forward(x, SELU_ALPHA, SELU_SCALE, 1.0)
 
 
-elu.register(elu_forward, exponential_backward, when=large)
-celu.register(celu_forward, exponential_backward, when=large)
+elu.register(elu_forward, exponential_backward, when=finite_alpha)
+celu.register(celu_forward, exponential_backward, when=finite_alpha)
 selu.register(selu_forward, exponential_backward, when=large)
