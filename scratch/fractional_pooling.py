@@ -100,7 +100,7 @@ def fractional_max_pool2d_forward(
     Returns
     -------
     y : (N, C, P, Q) or (C, P, Q); with `return_indices` (y, indices), and backward takes (dy, None) then.
-    backward : dy -> dx, of x's shape (and None for _random_samples where they are given).
+    backward : dy -> dx, of x's shape.
 
     Raises
     ------

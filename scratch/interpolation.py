@@ -49,13 +49,14 @@ def _sources(length, outputs, factor, align_corners):
     return (np.arange(outputs) + 0.5) * step - 0.5, step
 
 
-def nearest_taps(length, outputs, factor, shift):
+def nearest_taps(length, outputs, factor, shift, dtype):
     """The place at or below: of the output's left edge (nearest), or of its middle (nearest-exact: shift 1/2).
 
-    In float32 whatever x's dtype, as torch does: rounding decides between two places.
+    Where an edge meets a place, rounding decides: as torch does, it is reckoned in x's dtype, then rounded to float32.
     """
-    step = np.float32(1 / factor if factor else np.float32(length) / np.float32(outputs))
-    places = np.floor((np.arange(outputs, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
+    step = dtype.type(1 / factor) if factor else dtype.type(length) / dtype.type(outputs)
+    edges = (np.arange(outputs).astype(dtype) + dtype.type(shift)) * step
+    places = np.floor(edges.astype(np.float32)).astype(np.int64)
     return Taps(np.minimum(places, length - 1)[:, None], np.ones((outputs, 1)))
 
 
@@ -100,9 +101,9 @@ def antialias_taps(length, outputs, factor, align_corners, kernel, reach):
     return Taps(np.minimum(places, length - 1), weights / weights.sum(axis=1, keepdims=True))
 
 
-def _taps(mode, antialias, align_corners, length, outputs, factor):
+def _taps(mode, antialias, align_corners, dtype, length, outputs, factor):
     if mode in ("nearest", "nearest-exact"):
-        return nearest_taps(length, outputs, factor, 0.5 if mode == "nearest-exact" else 0.0)
+        return nearest_taps(length, outputs, factor, 0.5 if mode == "nearest-exact" else 0.0, dtype)
     if antialias:
         kernel, reach = (triangle, 1) if mode == "bilinear" else (lambda d: cubic(d, -0.5), 2)
         return antialias_taps(length, outputs, factor, align_corners, kernel, reach)
@@ -164,7 +165,7 @@ def interpolate_forward(
         raise ValueError(f"interpolate: only the batch may be empty, but x is {x.shape} and the new size {sizes}")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](x, sizes)
-    taps = [_taps(mode, antialias, bool(align_corners), *axis) for axis in zip(inputs, sizes, factors)]
+    taps = [_taps(mode, antialias, bool(align_corners), x.dtype, *axis) for axis in zip(inputs, sizes, factors)]
     y = x
     for axis, (places, weights) in enumerate(taps, start=2):
         column = (-1, *[1] * (x.ndim - 1 - axis))

@@ -86,7 +86,7 @@ def max_unpool2d_forward(x, indices, kernel_size, stride=None, padding=0, output
 
     Returns
     -------
-    y : (N, C, H, W) or (C, H, W). backward : dy -> dx, of x's shape (as (dx, None) or alone, as Op explains).
+    y : (N, C, H, W) or (C, H, W). backward : dy -> dx, of x's shape.
 
     Raises
     ------

@@ -1,0 +1,51 @@
+"""Adaptive pooling: hand-worked windows and conventions."""
+
+import numpy as np
+import torch
+
+import scratch
+from scratch import functional as F
+from scratch.adaptive_pooling import adaptive_windows
+
+
+def test_windows_cover_the_input_and_overlap_where_they_do_not_divide_it():
+    assert adaptive_windows(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    assert adaptive_windows(5, 3) == [slice(0, 2), slice(1, 4), slice(3, 5)]  # 0..5/3, 5/3..10/3, 10/3..5 outwards
+    assert adaptive_windows(2, 3) == [slice(0, 1), slice(0, 2), slice(1, 2)]
+
+
+def test_adaptive_average_by_hand():
+    # 1 2 6 in two windows: (1 + 2) / 2, (2 + 6) / 2
+    y, backward = F.adaptive_avg_pool1d(np.array([[1.0, 2, 6]]), 2)
+    assert y.tolist() == [[1.5, 4]]
+    assert backward(np.array([[2.0, 10]])).tolist() == [[1, 6, 5]]
+
+
+def test_adaptive_maximum_by_hand():
+    (y, indices), backward = F.adaptive_max_pool1d(np.array([[1.0, 7, 6]]), 2, return_indices=True)
+    assert y.tolist() == [[7, 7]]  # the middle one is in both windows
+    assert indices.tolist() == [[1, 1]]
+    assert backward((np.array([[2.0, 10]]), None)).tolist() == [[0, 12, 0]]
+
+
+def test_of_equal_maxima_the_first_wins_and_of_several_nans_the_last():
+    _, backward = F.adaptive_max_pool1d(np.array([[3.0, 3.0]]), 1)
+    assert backward(np.ones((1, 1))).tolist() == [[1, 0]]
+    y, backward = F.adaptive_max_pool1d(np.array([[np.nan, np.nan, 9.0]]), 1)
+    assert np.isnan(y.item())
+    assert backward(np.ones((1, 1))).tolist() == [[0, 1, 0]]
+
+
+def test_none_keeps_an_axis():
+    assert scratch.AdaptiveAvgPool2d((None, 2)).predict(np.ones((1, 5, 4))).shape == (1, 5, 2)
+
+
+def test_no_window_at_all_gives_an_empty_output_and_a_zero_gradient():
+    y, backward = F.adaptive_avg_pool2d(np.ones((1, 3, 3)), 0)
+    assert y.shape == (1, 0, 0)
+    assert not backward(y).any()
+
+
+def test_reprs_are_torchs():
+    for name in ("AdaptiveAvgPool2d", "AdaptiveMaxPool3d"):
+        assert repr(getattr(scratch, name)((1, None))) == repr(getattr(torch.nn, name)((1, None)))
