@@ -54,6 +54,7 @@ LEFT_OUT: dict[str, str] = {
     **dict.fromkeys(("grouped_mm", "scaled_mm", "scaled_grouped_mm"), LOW_PRECISION),
     "native_channel_shuffle": "the same as channel_shuffle",
     **dict.fromkeys(("upsample", "upsample_bilinear", "upsample_nearest"), "deprecated in favour of interpolate"),
+    "multi_head_attention_forward": "the 25-argument function behind MultiheadAttention, which is here",
     "Module": "the base class: scratch.Module",
 }
 
@@ -91,8 +92,8 @@ def topic(name: str) -> str:
 
 
 def page(name: str) -> str:
-    """The page of the book: the topic's; the module and its containers share one."""
-    return "containers" if topic(name) == "module" else topic(name)
+    """The page of the book: the topic's; the module and all containers share one."""
+    return "containers" if topic(name) in ("module", "parameter_containers") else topic(name)
 
 
 def missing(theirs: list[str], ours: list[str]) -> list[str]:
