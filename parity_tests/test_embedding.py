@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import scratch
 from parity_tests import checks
 from parity_tests.pair import Case, Pair, floats, ints
-from scratch.functional import embedding
+from scratch.functional import embedding, one_hot
 
 TABLE = np.array([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]])
 
@@ -80,6 +80,13 @@ def test_starts_standard_normal_with_a_padding_row_of_zeros():
     assert abs(table[1:].mean()) < 0.01
     assert abs(table[1:].std() - 1) < 0.01
     assert table.dtype == np.float32
+
+
+def test_one_hot_rows_pick_the_same_vectors_as_the_look_up():
+    x = np.array([[2, 0], [1, 2]])
+    hot, backward = one_hot(x)
+    np.testing.assert_array_equal(hot @ TABLE, embedding(x, TABLE)[0])
+    assert backward(np.ones(hot.shape)) is None
 
 
 def test_reads_like_torch():

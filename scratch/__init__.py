@@ -16,6 +16,7 @@ from scratch.adaptive_pooling import (
 )
 from scratch.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from scratch.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from scratch.bilinear import Bilinear
 from scratch.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from scratch.classification_losses import CrossEntropyLoss, NLLLoss
 from scratch.containers import ModuleDict, ModuleList, Residual, Sequential
@@ -98,6 +99,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CELU",
     "CTCLoss",
     "ChannelShuffle",

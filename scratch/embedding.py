@@ -13,7 +13,7 @@ import numpy as np
 from scratch import init
 from scratch.dtypes import as_array, as_dtype, check_device
 from scratch.module import Module
-from scratch.op import Op
+from scratch.op import Op, on_device_of
 from scratch.parameter import Parameter
 
 
@@ -131,6 +131,43 @@ def renormalize_(name: str, x, weight, max_norm: float, norm_type: float) -> Non
         table[rows] *= (max_norm / (norms + 1e-7)).astype(table.dtype)[:, None]
         if isinstance(weight, Parameter):
             weight.changed()
+
+
+def one_hot(x, num_classes=-1):
+    """y[..., c] = 1 where x[...] is c, else 0. `one_hot(x) @ weight` is the embedding of x.
+
+    Parameters
+    ----------
+    x : (*) integers from 0 on. num_classes : C; -1 for the largest of x, plus 1.
+
+    Returns
+    -------
+    y : (*, C) int64. backward : gives None, integers have no gradient.
+
+    Raises
+    ------
+    TypeError : x is not integer. ValueError : x holds a negative number or one from num_classes on, or is empty
+    without num_classes.
+
+    Examples
+    --------
+    >>> one_hot(np.array([2, 0]))[0]
+    array([[0, 0, 1],
+           [1, 0, 0]])
+    """
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: x must hold integers, but has dtype {x.dtype}; use x.astype(int)")
+    if num_classes == -1:
+        if not x.size:
+            raise ValueError(f"one_hot: x {x.shape} is empty, so that num_classes must be given")
+        num_classes = int(x.max()) + 1
+    if num_classes < 0 or (x.size and not 0 <= int(x.min()) <= int(x.max()) < num_classes):
+        raise ValueError(
+            f"one_hot: x must be from 0 to num_classes - 1 (num_classes {num_classes}), "
+            f"but goes from {x.min() if x.size else None} to {x.max() if x.size else None}"
+        )
+    y = (x[..., None] == on_device_of(x, np.arange(num_classes))).astype(np.int64)
+    return y, lambda dy=None: None
 
 
 class Embedding(Module):

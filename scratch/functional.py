@@ -11,6 +11,7 @@ from scratch.adaptive_pooling import (
 )
 from scratch.attention import scaled_dot_product_attention
 from scratch.batch_norm import batch_norm
+from scratch.bilinear import bilinear
 from scratch.binary_losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -23,7 +24,7 @@ from scratch.convolution import conv1d, conv2d, conv3d
 from scratch.ctc import ctc_loss
 from scratch.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from scratch.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
-from scratch.embedding import embedding
+from scratch.embedding import embedding, one_hot
 from scratch.embedding_bag import embedding_bag
 from scratch.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from scratch.gated_activations import glu
@@ -63,6 +64,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cdist",
@@ -134,6 +136,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",

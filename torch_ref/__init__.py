@@ -16,6 +16,7 @@ from torch_ref.adaptive_pooling import (
 )
 from torch_ref.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from torch_ref.bilinear import Bilinear
 from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
@@ -90,6 +91,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CELU",
     "CTCLoss",
     "ChannelShuffle",

@@ -1,6 +1,6 @@
 """torch's own Embedding."""
 
 from torch.nn import Embedding
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, one_hot
 
-__all__ = ["Embedding", "embedding"]
+__all__ = ["Embedding", "embedding", "one_hot"]

@@ -11,6 +11,7 @@ from torch_ref.adaptive_pooling import (
 )
 from torch_ref.attention import scaled_dot_product_attention
 from torch_ref.batch_norm import batch_norm
+from torch_ref.bilinear import bilinear
 from torch_ref.binary_losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -23,7 +24,7 @@ from torch_ref.convolution import conv1d, conv2d, conv3d
 from torch_ref.ctc import ctc_loss
 from torch_ref.distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from torch_ref.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
-from torch_ref.embedding import embedding
+from torch_ref.embedding import embedding, one_hot
 from torch_ref.embedding_bag import embedding_bag
 from torch_ref.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from torch_ref.gated_activations import glu
@@ -63,6 +64,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cdist",
@@ -134,6 +136,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",

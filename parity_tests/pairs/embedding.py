@@ -81,3 +81,24 @@ Pair(
         ),
     ],
 )
+
+
+@st.composite
+def one_hot_cases(draw):
+    classes = draw(st.integers(1, 5))
+    x = ints(*draw(st.lists(st.integers(1, 4), max_size=3)), high=classes)
+    return Case({"x": x}, {"num_classes": draw(st.sampled_from([-1, classes, classes + 2]))})
+
+
+Pair(
+    "one_hot",
+    cases=one_hot_cases(),
+    smooth=(),
+    empty=[Case({"x": ints(0, 2, high=1)}, {"num_classes": 3})],
+    bad=[
+        (Case({"x": ints(3, low=4, high=5)}, {"num_classes": 4}), ValueError, "num_classes 4.*, but goes from 4 to 4"),
+        (Case({"x": ints(3, low=-1, high=0)}), ValueError, "must be from 0 to num_classes - 1"),
+        (Case({"x": ints(0, high=1)}), ValueError, "is empty, so that num_classes must be given"),
+        (Case({"x": floats(3)}), TypeError, "must hold integers"),
+    ],
+)
