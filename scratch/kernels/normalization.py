@@ -1,6 +1,7 @@
-"""Layer norm in blocks of rows, every sum a product with a vector.
+"""Layer norm in blocks of rows, every sum a product with a vector; group norm from the sums of single channels.
 
-Axes: n rows (all leading axes), D the normalized axes together.
+Axes: n rows (all leading axes), D the normalized axes together; N batch, C channels, G groups, J = C/G channels of a
+group, P all further axes together.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratch.kernels.batch_norm import dot, over_images
 from scratch.kernels.blocks import BLOCK, SMALL, parallel
-from scratch.normalization import layer_norm, normalized_axes
+from scratch.normalization import check_group_norm, group_norm, layer_norm, normalized_axes
 
 
 class LayerNormKernelSaved(NamedTuple):
@@ -109,3 +111,81 @@ def layer_norm_kernel_backward(dy, saved):
 
 
 layer_norm.register(layer_norm_kernel_forward, layer_norm_kernel_backward, when=suits)
+
+
+class GroupNormKernelSaved(NamedTuple):
+    """As the textbook's; the small arrays are float64."""
+
+    x: np.ndarray  # (N, C, P)
+    mean: np.ndarray  # (N, G, 1) float64
+    rstd: np.ndarray  # (N, G, 1) float64
+    weight: np.ndarray | None  # (C,)
+
+
+def suits_group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+    return x.dtype.char in "fd" and x.ndim > 2 and x.size >= 16384 and math.prod(x.shape[2:]) >= 16
+
+
+def group_norm_kernel_forward(x, num_groups, weight=None, bias=None, eps=1e-5):
+    """Fast because y = x · scale + shift with one scale and shift a channel, a few images at a time, still in cache."""
+    check_group_norm(x, num_groups, weight, bias)
+    shape, n, c = x.shape, *x.shape[:2]
+    x = np.ascontiguousarray(x).reshape(n, c, -1)
+    p = x.shape[2]
+    y, (mean, rstd) = np.empty_like(x), np.empty((2, n, num_groups, 1))
+    ones = np.ones(p, x.dtype)
+    weights = (np.ones(c) if weight is None else weight.astype(np.float64)).reshape(num_groups, -1)  # (G, J)
+    biases = np.zeros(c) if bias is None else bias.astype(np.float64)
+
+    def normalize(lo, hi, space):
+        of_group = (hi - lo, num_groups, -1)
+        xs, ys = x[lo:hi], y[lo:hi]
+        m = mean[lo:hi] = dot(xs, ones).reshape(of_group).mean(axis=2, keepdims=True) / p  # (k, G, 1)
+        centre = m.astype(x.dtype)
+        centred = np.subtract(xs.reshape(of_group), centre, out=space.reshape(of_group))
+        var = dot(centred, centred)[..., None] / centred.shape[2] - (m - centre) ** 2
+        r = rstd[lo:hi] = 1 / np.sqrt(var + eps)
+        scale = r * weights  # (k, G, J)
+        shift = biases - (m * scale).reshape(hi - lo, c)
+        np.multiply(xs, scale.reshape(hi - lo, c, 1).astype(x.dtype), out=ys)
+        ys += shift[..., None].astype(x.dtype)
+
+    over_images(normalize, x)
+    return y.reshape(shape), GroupNormKernelSaved(x, mean, rstd, weight)
+
+
+def group_norm_kernel_backward(dy, saved):
+    """dx = a · dy + b · x + c, with a for each channel, b and c for each group from the sums over its channels."""
+    x, mean, rstd, weight = saved
+    (n, c, p), groups = x.shape, mean.shape[1]
+    shape, dy = dy.shape, np.ascontiguousarray(dy).reshape(x.shape)
+    dx = np.empty_like(x)
+    dweights, dbiases = np.empty((2, n, c))
+    ones = np.ones(p, x.dtype)
+    weights = (np.ones(c) if weight is None else weight.astype(np.float64)).reshape(groups, -1)  # (G, J)
+    size = p * weights.shape[1]
+
+    def images(lo, hi, space):
+        of_channel, of_group = (hi - lo, groups, -1), (hi - lo, groups, size)
+        xs, g, d, m, r = x[lo:hi], dy[lo:hi], dx[lo:hi], mean[lo:hi], rstd[lo:hi]
+        centre = m.astype(x.dtype)
+        # with a large mean the sum of dy · x would cancel
+        centred = np.subtract(xs.reshape(of_group), centre, out=space.reshape(of_group)).reshape(xs.shape)
+        total = dot(g, ones).reshape(of_channel)  # (k, G, J)
+        product = (dot(g, centred).reshape(of_channel) - (m - centre) * total) * r
+        dbiases[lo:hi], dweights[lo:hi] = total.reshape(hi - lo, c), product.reshape(hi - lo, c)
+        # dx = rstd · (dxhat - mean(dxhat) - xhat · mean(dxhat · xhat)), xhat = (x - mean) · rstd
+        a = r * weights  # (k, G, J)
+        b = -r * r * (product * weights).sum(axis=2, keepdims=True) / size  # (k, G, 1)
+        shift = -r * (total * weights).sum(axis=2, keepdims=True) / size + b * (centre - m)
+        centred = centred.reshape(of_group)
+        centred *= b.astype(x.dtype)
+        centred += shift.astype(x.dtype)
+        np.multiply(g, a.reshape(hi - lo, c, 1).astype(x.dtype), out=d)
+        d += space
+
+    over_images(images, x)
+    return dx.reshape(shape), dweights.sum(axis=0).astype(x.dtype), dbiases.sum(axis=0).astype(x.dtype)
+
+
+group_norm.register(group_norm_kernel_forward, group_norm_kernel_backward, when=suits_group_norm)
