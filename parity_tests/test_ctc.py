@@ -35,6 +35,15 @@ def test_ctc_loss_by_hand():
     np.testing.assert_allclose(backward()[:, 0], [[1 / 6, -1 / 6]] * 2)
 
 
+def test_the_mean_divides_each_loss_by_the_length_of_its_target_first():
+    log_probs = log_softmax(np.random.default_rng(0).normal(size=(6, 2, 4)), 2)[0]
+    arguments = log_probs, np.array([[1, 2, 3], [3, 0, 0]]), (6, 5), (3, 1)
+    losses, backward = ctc_loss(*arguments, reduction="none")
+    y, mean_backward = ctc_loss(*arguments)
+    np.testing.assert_allclose(y, (losses[0] / 3 + losses[1]) / 2)
+    np.testing.assert_allclose(mean_backward(), backward(np.array([1 / 6, 1 / 2])))
+
+
 def test_behind_log_softmax_the_gradient_agrees_with_finite_differences():
     rng = np.random.default_rng(0)
     logits, direction = rng.normal(size=(2, 6, 2, 4))

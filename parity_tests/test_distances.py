@@ -90,3 +90,8 @@ def test_normalize_of_a_short_vector_divides_by_eps():
     y, backward = normalize(np.array([[0.3, 0.4]]), eps=2.0)
     np.testing.assert_allclose(y, [[0.15, 0.2]])
     np.testing.assert_allclose(backward(np.array([[1.0, 0.0]])), [[0.5, 0.0]])
+
+
+def test_at_a_length_of_eps_normalize_has_the_slope_of_the_longer_side():
+    _, backward = normalize(np.array([[3.0, 4.0]]), eps=5.0)
+    np.testing.assert_allclose(backward(np.array([[1.0, 0.0]])), [[0.128, -0.096]])

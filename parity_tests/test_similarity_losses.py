@@ -25,6 +25,12 @@ def test_cosine_embedding_loss_by_hand():
     np.testing.assert_allclose(db, [[0.0, -0.4], [0.0, 0.4], [0.0, 0.0]], atol=1e-12)
 
 
+def test_at_the_margin_cosine_embedding_loss_has_the_slope_of_the_rising_side():
+    y, backward = cosine_embedding_loss(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array(-1))
+    assert y == 0
+    np.testing.assert_allclose(backward()[0], [0.0, 1.0])
+
+
 def test_triplet_margin_loss_by_hand():
     # distances 1 and 1.5: 1 + 1 - 1.5
     anchor, positive, negative = np.array([0.0, 0.0]), np.array([0.0, 1.0]), np.array([1.5, 0.0])

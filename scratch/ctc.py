@@ -116,11 +116,11 @@ def ctc_loss_backward(dy, saved):
     occupied = np.exp(alpha + beta - at - log_likelihood[:, None])  # (T, N, L)
     is_class = states[:, :, None] == on_device_of(log_probs, np.arange(classes))  # (N, L, C)
     posterior = np.einsum("tnl,nlc->tnc", occupied, is_class.astype(occupied.dtype))
-    share = shared(dy, reduction, batch)  # (N,), or one number
+    share = shared(dy, reduction, batch)
     if reduction == "mean":
         share = share / _lengths_of_mean(saved)
-    share = share * np.ones_like(log_likelihood)
-    dlog_probs = share[:, None] * (np.exp(log_probs) - posterior)
+    share = share[:, None] if share.ndim else share  # (N, 1), or one number
+    dlog_probs = share * (np.exp(log_probs) - posterior)
     # steps behind the end of an input, and losses that were set to 0, have no gradient
     counts = on_device_of(log_probs, np.arange(steps))[:, None] < input_lengths  # (T, N)
     if saved.zero_infinity:
