@@ -11,6 +11,7 @@ from benchmarks.record import Record, Row, geometric_mean
 from benchmarks.subjects import AGAIN, COMPILED, KERNELS, TEXTBOOK, TORCH
 from benchmarks.timing import PHASES, Spread
 
+DISTURBED = 0.3  # share of turns with other work on the cores, from which on a row is marked
 WIDTH = 140  # of the table where the output is no terminal
 
 
@@ -70,7 +71,7 @@ def build(rows: list[Row]) -> Table:
     if compiled:
         table.add_column(COMPILED, justify="right", no_wrap=True)
     for row in rows:
-        disturbed = f" [yellow]disturbed {row.disturbed:.0%}[/yellow]" if row.disturbed > 0.3 else ""
+        disturbed = f" [yellow]disturbed {row.disturbed:.0%}[/yellow]" if row.disturbed > DISTURBED else ""
         table.add_row(f"[bold]{row.name}[/bold]{disturbed}")
         for phase in PHASES:
             times, cells = row.times[phase], []
@@ -114,6 +115,9 @@ def summary(rows: list[Row]) -> list[str]:
     for name in ratio_columns(rows):
         ratios = [r for row in rows if (r := row.ratio(name)) is not None]
         lines.append(f"step, {name} / torch: geometric mean {geometric_mean(ratios):.2f} over {len(ratios)} rows")
+    disturbed = sum(row.disturbed > DISTURBED for row in rows)
+    if disturbed:
+        lines.append(f"[yellow]{disturbed} of {len(rows)} rows were disturbed by other work: time them again[/yellow]")
     controls = sorted(r for row in rows if (r := row.ratio(AGAIN)) is not None)
     if controls:
         lines.append(f"control, torch / torch: {controls[0]:.2f} to {controls[-1]:.2f}")
