@@ -24,7 +24,7 @@ AIMS = {
     "scaled_dot_product_attention: h8 T2048 d64": 0.65,
     "BatchNorm2d: 32x64x56x56": 1.1,
     "LayerNorm: 8192 rows of 768": 2.8,
-    "GroupNorm": 2.5,
+    "GroupNorm:": 2.5,
     "CrossEntropyLoss: 4096x1000": 0.9,
     "Conv1d: k5 64->128, 512": 1.2,
     "Conv2d: 3x3 64->64, 56": 1.1,
@@ -43,9 +43,9 @@ AIMS = {
     "MaxPool2d: 3x3 stride 2": 0.9,
     "AvgPool2d: 2x2 (32": 0.4,
     "Softmax: 4096 rows of 1024": 1.6,
-    "LSTM": 1.5,
-    "GRU": 0.6,
-    "RNN": 0.45,
+    "LSTM:": 1.5,
+    "GRU:": 0.6,
+    "RNN:": 0.45,
 }
 
 

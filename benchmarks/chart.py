@@ -42,7 +42,7 @@ def draw(record: Record, path: str | Path) -> None:
     axes.set_xlim(min(low, 0.45) * 0.85, max(high, 2.2) * 1.15)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=9)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.2g}×"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(length=0)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
