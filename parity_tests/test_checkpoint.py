@@ -410,6 +410,10 @@ def test_a_failed_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="disk full"):
             checkpoint.save(path, model, epoch=2)
+    with monkeypatch.context() as patched:  # cut off at the last moment: the new file never had the old one's name
+        patched.setattr(os, "replace", full)
+        with pytest.raises(TypeError):
+            checkpoint.save(path, model, epoch=2)
     assert checkpoint.load(path, model).epoch == 1
     assert [f.name for f in tmp_path.iterdir()] == ["a.safetensors"]
 

@@ -367,6 +367,46 @@ def test_lbfgs_goes_torchs_way(options, steps, interrupt):
         assert optimizer.state_dict()["state"][0][key] == twin.state_dict()["state"][0][key]
 
 
+def bumpy(t, seed):
+    """A function of one number with many valleys, and its slope; down at 0."""
+    a, b, c, e = np.random.default_rng(seed).uniform(0.2, 3, size=4)
+    value = 0.05 * (t - 3 * a) ** 2 + b * np.cos(2 * c * t + e) - 4 * np.exp(-((t - a) ** 2) * 5)
+    slope = 0.1 * (t - 3 * a) - 2 * b * c * np.sin(2 * c * t + e) + 40 * (t - a) * np.exp(-((t - a) ** 2) * 5)
+    return float(value), float(slope)
+
+
+def test_the_line_search_goes_torchs_way_over_bumps():
+    from torch.optim.lbfgs import _strong_wolfe
+
+    calls = set()
+    for seed in range(400):
+        f, slope = bumpy(0.0, seed)
+        direction = -1.0 if slope > 0 else 1.0
+        start = float(np.random.default_rng(seed).choice([0.05, 0.5, 1.0, 6.0]))
+        limit = 3 if seed % 5 == 0 else 25
+
+        def ours(t, direction=direction, seed=seed):
+            f, slope = bumpy(t * direction, seed)
+            return f, np.array([slope])
+
+        def theirs(x, t, d, seed=seed):
+            f, slope = bumpy(float(t * d), seed)
+            return f, torch.tensor([slope])
+
+        point, count = optim.lbfgs.strong_wolfe(
+            ours, start, np.array([direction]), f, np.array([slope]), slope * direction, max_ls=limit
+        )
+        d = torch.tensor([direction])
+        g = torch.tensor([slope])
+        want_f, want_g, want_t, want_count = _strong_wolfe(theirs, None, start, d, f, g, g.dot(d), max_ls=limit)
+        assert count == want_count
+        np.testing.assert_allclose(point.t, float(want_t), rtol=1e-8)
+        np.testing.assert_allclose(point.f, want_f, rtol=1e-8)
+        np.testing.assert_allclose(point.g, want_g.numpy(), rtol=1e-6, atol=1e-9)
+        calls.add(count)
+    assert max(calls) > 6  # the narrowing was at work
+
+
 def test_lbfgs_with_line_search_finds_the_bottom_of_the_valley():
     _, (end, _), _, _ = lbfgs_runs({"line_search_fn": "strong_wolfe", "tolerance_change": 1e-15}, 6)
     np.testing.assert_allclose(end, [1, 1], atol=1e-6)
