@@ -76,6 +76,19 @@ def test_orthogonal_matrices_are_orthogonal(shape):
     np.testing.assert_allclose(small, 4 * np.eye(len(small)), atol=1e-12)
 
 
+def test_truncated_values_far_out_in_either_tail_crowd_at_the_bound_nearest_to_the_mean():
+    # 20 deviations out the density falls by e^-2 for every tenth
+    for mean, near in ((-20.5, -0.5), (20.25, 0.25)):
+        values = init.trunc_normal_(np.zeros(1000), mean=mean, a=-0.5, b=0.25, rng=0)
+        assert 0.04 < abs(values - near).mean() < 0.06
+        assert len(np.unique(values)) > 990
+
+
+def test_orthogonal_matrices_point_to_all_sides():
+    signs = {float(np.sign(init.orthogonal_(np.zeros((2, 2)), rng=seed)[0, 0])) for seed in range(20)}
+    assert signs == {-1.0, 1.0}
+
+
 def test_sparse_zeroes_the_same_number_in_every_column():
     weight = init.sparse_(np.zeros((10, 6)), 0.25, rng=0)
     np.testing.assert_array_equal((weight == 0).sum(axis=0), 3)  # ceil(2.5)
