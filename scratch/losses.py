@@ -30,7 +30,6 @@ class ErrorSaved(NamedTuple):
     target: np.ndarray
     weight: np.ndarray | None
     reduction: str
-    y: np.ndarray  # the weighted mean needs it
 
 
 def mse_loss_forward(x, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -62,16 +61,15 @@ def mse_loss_forward(x, target, size_average=None, reduce=None, reduction="mean"
     """
     saved = _error_arguments("mse_loss", x, target, size_average, reduce, reduction, weight)
     error = x - saved.target
-    y = _weighted(error * error, saved)
-    return y, saved._replace(y=y)
+    return _weighted(error * error, saved), saved
 
 
 def mse_loss_backward(dy, saved):
     """dy -> dx, dtarget, dweight"""
     error = saved.x - saved.target
-    dlosses, dweight = _weighted_backward(dy, error * error, saved)
+    dweight = None if saved.weight is None else _dweight(dy, error * error, saved)
     # losses = error²
-    derror = 2 * error * dlosses
+    derror = 2 * error * _dlosses(dy, error.size, saved)
     # error = x - target
     return fitted(derror, saved.x), fitted(-derror, saved.target), dweight
 
@@ -90,16 +88,15 @@ def l1_loss_forward(x, target, size_average=None, reduce=None, reduction="mean",
     (array([-0.5,  0.5]), array([ 0.5, -0.5]), None)
     """
     saved = _error_arguments("l1_loss", x, target, size_average, reduce, reduction, weight)
-    y = _weighted(np.abs(x - saved.target), saved)
-    return y, saved._replace(y=y)
+    return _weighted(np.abs(x - saved.target), saved), saved
 
 
 def l1_loss_backward(dy, saved):
     """dy -> dx, dtarget, dweight"""
     error = saved.x - saved.target
-    dlosses, dweight = _weighted_backward(dy, np.abs(error), saved)
+    dweight = None if saved.weight is None else _dweight(dy, np.abs(error), saved)
     # losses = |error|
-    derror = _sign(error) * dlosses
+    derror = _sign(error) * _dlosses(dy, error.size, saved)
     # error = x - target
     return fitted(derror, saved.x), fitted(-derror, saved.target), dweight
 
@@ -115,7 +112,7 @@ def _error_arguments(name, x, target, size_average, reduce, reduction, weight):
     warn_of_broadcast(name, x, target)
     if weight is not None:
         check_same_shape(name, weight=weight, x=x)
-    return ErrorSaved(x, as_float_like(target, x), weight, reduction, None)
+    return ErrorSaved(x, as_float_like(target, x), weight, reduction)
 
 
 def _weighted(losses, saved):
@@ -125,15 +122,21 @@ def _weighted(losses, saved):
     return reduced(losses * saved.weight, saved.reduction, saved.weight.sum())
 
 
-def _weighted_backward(dy, losses, saved):
-    """dy -> dlosses, dweight"""
-    weight = saved.weight
-    if weight is None:
-        return shared(dy, saved.reduction, losses.size), None
-    share = shared(dy, saved.reduction, weight.sum())
-    # y = Σ weight · losses / Σ weight: a larger weight also divides more
-    dweight = share * (losses - saved.y if saved.reduction == "mean" else losses)
-    return share * weight, fitted(dweight, weight)
+def _dlosses(dy, n, saved):
+    """The gradient of the n losses."""
+    if saved.weight is None:
+        return shared(dy, saved.reduction, n)
+    # y = Σ weight · losses / Σ weight
+    return shared(dy, saved.reduction, saved.weight.sum()) * saved.weight
+
+
+def _dweight(dy, losses, saved):
+    """The gradient of the weight; in a mean a larger weight also divides more."""
+    total = saved.weight.sum()
+    if saved.reduction == "mean":
+        # y = Σ weight · losses / Σ weight
+        losses = losses - (losses * saved.weight).sum() / total
+    return fitted(shared(dy, saved.reduction, total) * losses, saved.weight)
 
 
 _error_arrays = {"arrays": ("x", "target", "weight"), "indices": ("target",), "mixed": True}
