@@ -13,6 +13,7 @@ from scratch.kernels import (
     normalization,
     pooling,
     rectifiers,
+    recurrent,
     softmax,
     transposed_convolution,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "normalization",
     "pooling",
     "rectifiers",
+    "recurrent",
     "softmax",
     "transposed_convolution",
 ]
