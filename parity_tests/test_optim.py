@@ -8,6 +8,8 @@ import torch
 
 import scratch
 from scratch import optim
+from scratch.optim.lbfgs import strong_wolfe
+from scratch.optim.muon import orthogonalized
 from scratch.parameter import Parameter
 
 VARIANTS = {
@@ -298,7 +300,7 @@ def test_adamw_decays_parameters_whose_gradient_is_zero():
 @pytest.mark.parametrize("rows", [3, 5])
 def test_muon_makes_all_singular_values_about_one(rows):
     x = np.random.default_rng(0).normal(size=(rows, 4)) * 100
-    values = np.linalg.svd(optim.muon.orthogonalized(x), compute_uv=False)
+    values = np.linalg.svd(orthogonalized(x), compute_uv=False)
     assert ((values > 0.5) & (values < 1.3)).all()
 
 
@@ -393,7 +395,7 @@ def test_the_line_search_goes_torchs_way_over_bumps():
             f, slope = bumpy(float(t * d), seed)
             return f, torch.tensor([slope])
 
-        point, count = optim.lbfgs.strong_wolfe(
+        point, count = strong_wolfe(
             ours, start, np.array([direction]), f, np.array([slope]), slope * direction, max_ls=limit
         )
         d = torch.tensor([direction])
