@@ -54,7 +54,7 @@ def triplet(*shapes):
 
 @st.composite
 def triplet_cases(draw, with_norm):
-    """Not near 0: distances that tie there are swapped by a rounding."""
+    """Near 0 distances that tie are swapped by a rounding; large ones cancel and leave little but rounding."""
     shape = draw(st.lists(st.integers(1, 4), max_size=3))
     narrow = [1 if draw(st.booleans()) else n for n in shape]
     inputs = triplet(*draw(st.permutations([shape, shape, narrow])))
@@ -74,7 +74,7 @@ for module, op, with_norm in (
         cases=triplet_cases(with_norm),
         sizes={"4096x256": Case(triplet([4096, 256], [4096, 256], [4096, 256]))},
         empty=every_reduction(triplet([0, 3], [0, 3], [0, 3])),
-        regimes=("normal", "large"),
+        regimes=("normal",),
         bad=[
             (
                 Case(triplet([2, 3], [3], [2, 3])),
@@ -92,6 +92,6 @@ for module, op, with_norm in (
     Pair(
         op,
         cases=triplet_cases(with_norm),
-        regimes=("normal", "large"),
+        regimes=("normal",),
         bad=[(Case(triplet([3], [3], [3]), {"margin": 0.0}), ValueError, f"{op}: margin must be positive, but is 0.0")],
     )
