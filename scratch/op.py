@@ -218,14 +218,14 @@ class OpBackward(Backward):
 
         Raises
         ------
-        ValueError : dy's shape is not y's. RuntimeError : already released, or a Parameter has changed since the
-            forward, so that the gradient would mix old activations with new weights.
+        ValueError : dy's shape is not y's. RuntimeError : already released, or a Parameter that `saved` holds has
+            changed since the forward, so that the gradient would mix old activations with new weights.
         """
         name = self.op.__name__
         if self.saved is _RELEASED:
             raise RuntimeError(f"{name}: this backward was released after its first call; run the forward again")
         for _, parameter, version in self.parameters:
-            if parameter.version != version:
+            if parameter.version != version and _holds(self.saved, parameter.data):
                 raise RuntimeError(
                     f"{name}: a parameter {parameter.shape} was changed (optimizer step, load_state_dict, init) "
                     "between this forward and its backward; run the forward again"
@@ -332,6 +332,10 @@ def _checked_dy(name, dy, like):
         got = getattr(dy, "shape", type(dy).__name__)
         raise ValueError(f"{name} backward: dy must have the shape of y, {like.shape}, but has {got}")
     return dy if dy.dtype == like.dtype else dy.astype(like.dtype)
+
+
+def _holds(saved, data) -> bool:
+    return any(np.may_share_memory(a, data) for a in _arrays_in(saved))
 
 
 def _arrays_in(saved):
