@@ -23,8 +23,7 @@ def test_a_query_mixes_the_values_by_how_their_keys_match():
     query, key, value = np.array([[LOG2]]), np.array([[1.0], [0.0]]), np.array([[3.0], [9.0]])
     y, backward = attention(query, key, value, scale=1.0)
     np.testing.assert_allclose(y, [[5.0]])  # 2/3 · 3 + 1/3 · 9
-    dquery, dkey, dvalue, dmask = backward(np.array([[1.0]]))
-    assert dmask is None
+    dquery, dkey, dvalue = backward(np.array([[1.0]]))
     np.testing.assert_allclose(dvalue, [[2 / 3], [1 / 3]])
     # dweights = (3, 9), their weighted mean 5, so dscores = (2/3 · (3 - 5), 1/3 · (9 - 5)) = (-4/3, 4/3)
     np.testing.assert_allclose(dquery, [[-4 / 3]])

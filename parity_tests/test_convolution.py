@@ -48,7 +48,7 @@ def test_groups_see_only_their_own_channels():
     x, weight = np.array([[[1.0]], [[10.0]]]), np.array([[[[2.0]]], [[[3.0]]]])
     y, backward = conv2d(x, weight, groups=2)
     assert y.tolist() == [[[2.0]], [[30.0]]]
-    dx, dweight, _ = backward(np.array([[[1.0]], [[1.0]]]))
+    dx, dweight = backward(np.array([[[1.0]], [[1.0]]]))
     assert dx.tolist() == [[[2.0]], [[3.0]]]
     assert dweight.tolist() == [[[[1.0]]], [[[10.0]]]]
 

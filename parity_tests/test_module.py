@@ -207,10 +207,11 @@ def test_sequential_is_a_list_of_modules():
     a, b, c = Linear(2, 3), Linear(3, 4), Linear(4, 5)
     net = Sequential(a, b)
     assert net.append(c) is net
-    assert [*net] == [a, b, c]
+    assert list(net) == [a, b, c]
     assert net[-1] is c
-    assert [*net[1:]] == [b, c]
-    assert list(net[1:].state_dict()) == ["1.weight", "1.bias", "2.weight", "2.bias"]  # a slice keeps its names
+    tail = net[1:]
+    assert list(tail) == [b, c]
+    assert list(tail.state_dict()) == ["1.weight", "1.bias", "2.weight", "2.bias"]  # a slice keeps its names
     assert net.pop(1) is b
     assert [*net] == [a, c]
     net.insert(1, b)

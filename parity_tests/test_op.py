@@ -41,8 +41,10 @@ def test_a_single_gradient_comes_alone_and_several_as_a_tuple_in_argument_order(
     x, w, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([5.0])
     _, backward = linear(x, w, b)
     assert [g.tolist() for g in backward(np.array([[2.0]]))] == [[[6.0, 8.0]], [[2.0, 4.0]], [2.0]]
-    _, backward = linear(x, w)
+    _, backward = linear(x, w, None)
     assert backward(np.array([[2.0]]))[2] is None  # the bias was None
+    _, backward = linear(x, w)
+    assert len(backward(np.array([[2.0]]))) == 2  # one gradient for each argument that was given
     _, backward = square(x)
     assert isinstance(backward(x), np.ndarray)
 

@@ -130,7 +130,7 @@ def binary_cross_entropy_with_logits_forward(
     Examples
     --------
     >>> y, backward = binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0]))
-    >>> dx, dtarget, _, _ = backward()
+    >>> dx, dtarget = backward()
     >>> round(float(y), 4), dx
     (0.6931, array([-0.5]))
     """
@@ -179,7 +179,7 @@ class BCELoss(WeightedLoss):
     """Binary cross-entropy of probabilities, reduced."""
 
     def forward(self, x, target):
-        return binary_cross_entropy(x, target, self.weight, reduction=self.reduction)
+        return binary_cross_entropy(x, target, reduction=self.reduction, **self.frozen(weight=self.weight))
 
 
 class BCEWithLogitsLoss(WeightedLoss):
@@ -193,9 +193,8 @@ class BCEWithLogitsLoss(WeightedLoss):
         self.register_buffer("pos_weight", None if pos_weight is None else as_array(pos_weight, "pos_weight"))
 
     def forward(self, x, target):
-        return binary_cross_entropy_with_logits(
-            x, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
+        weights = self.frozen(weight=self.weight, pos_weight=self.pos_weight)
+        return binary_cross_entropy_with_logits(x, target, reduction=self.reduction, **weights)
 
 
 # ---------------------------------------------------------------------- margins that are soft
@@ -348,5 +347,4 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
     """Binary cross-entropy of C labels, their mean, reduced. `weight` is a buffer."""
 
     def forward(self, x, target):
-        needs = (True, True, False)  # the weight is no parameter
-        return multilabel_soft_margin_loss(x, target, self.weight, reduction=self.reduction, needs=needs)
+        return multilabel_soft_margin_loss(x, target, reduction=self.reduction, **self.frozen(weight=self.weight))

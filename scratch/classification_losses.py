@@ -160,7 +160,8 @@ class NLLLoss(WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, x, target):
-        return nll_loss(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        weight = self.frozen(weight=self.weight)
+        return nll_loss(x, target, ignore_index=self.ignore_index, reduction=self.reduction, **weight)
 
 
 # ---------------------------------------------------------------------- cross-entropy
@@ -317,8 +318,8 @@ class CrossEntropyLoss(WeightedLoss):
         return cross_entropy(
             x,
             target,
-            self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
+            **self.frozen(weight=self.weight),
         )

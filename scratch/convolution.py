@@ -187,7 +187,7 @@ def conv2d_forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups
     >>> y, backward = conv2d(x, weight)
     >>> y
     array([[[5.]]])
-    >>> dx, dweight, _ = backward(np.array([[[2.0]]]))
+    >>> dx, dweight = backward(np.array([[[2.0]]]))
     >>> dweight
     array([[[[2., 4.],
              [6., 8.]]]])

@@ -151,16 +151,17 @@ class LinearCrossEntropyLoss(WeightedLoss):
 
     def forward(self, x, target):
         choices = (self.num_classes, *self.out_features)
-        bias = self.linear.bias
+        weights = self.frozen(weight=self.weight)
+        if self.linear.bias is not None:
+            weights["linear_bias"] = self.linear.bias.reshape(*choices)
         return linear_cross_entropy(
             x,
             self.linear.weight.reshape(*choices, self.linear.in_features),
             target,
-            linear_bias=None if bias is None else bias.reshape(*choices),
-            weight=self.weight,
             reduction=self.reduction,
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
+            **weights,
         )
 
     def extra_repr(self):

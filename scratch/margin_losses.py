@@ -376,7 +376,8 @@ class MultiMarginLoss(WeightedLoss):
         self.p, self.margin = p, margin
 
     def forward(self, x, target):
-        return multi_margin_loss(x, target, self.p, self.margin, self.weight, reduction=self.reduction)
+        weight = self.frozen(weight=self.weight)
+        return multi_margin_loss(x, target, self.p, self.margin, reduction=self.reduction, **weight)
 
 
 class MultiLabelMarginLoss(Loss):

@@ -53,8 +53,8 @@ class Op:
     mixed : whether floating-point arguments of different dtypes are accepted, as torch's pointwise losses do.
 
     Any argument may be a `Parameter`: its gradient is then added to `parameter.grad`, and the backward returns the
-    gradients of the other arguments only: alone when one of them is differentiable, else as a tuple in argument order
-    with `None` for those that are not, or that were `None`.
+    gradients of the other arguments only: alone when one of them is differentiable, else as a tuple, one for each array
+    argument that was given, in argument order, with `None` for those that are not, or that were `None`.
     """
 
     def __init__(
@@ -95,7 +95,9 @@ class Op:
 
     def __call__(self, *args, needs: tuple[bool, ...] | None = None, **options) -> tuple[Any, Backward]:
         """Run the forward. `needs` says for each of `self.arrays` whether its gradient is wanted (default: all)."""
+        positional, by_name = len(args), ()
         if not self._array_names.isdisjoint(options):
+            by_name = self._array_names.intersection(options)
             args, options = self._array_options_to_args(args, options)
         parameters, wanted, free, dtype = [], [], [], None
         values = list(args)
@@ -123,7 +125,7 @@ class Op:
             if needs is not None:
                 want = want and needs[position]
             wanted.append(want)
-            if index >= count or not isinstance(args[index], Parameter):
+            if (index < positional or name in by_name) and not isinstance(args[index], Parameter):
                 free.append((position, differentiable))
         forward, backward, takes_needs = self._choose(values, options)
         y, saved = forward(*values, **options)

@@ -14,6 +14,7 @@ import numpy as np
 from scratch.dtypes import as_array
 from scratch.module import Module
 from scratch.op import unbroadcast
+from scratch.parameter import Parameter
 
 
 def legacy_reduction(size_average, reduce, reduction: str) -> str:
@@ -114,3 +115,7 @@ class WeightedLoss(Loss):
     def __init__(self, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
         Loss.__init__(self, size_average, reduce, reduction)
         self.register_buffer("weight", None if weight is None else as_array(weight, "weight"))
+
+    def frozen(self, **buffers):
+        """The weights that are there, as Parameters that learn nothing: a loss's gradients are those of its inputs."""
+        return {name: Parameter(b, requires_grad=False) for name, b in buffers.items() if b is not None}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity_tests.check import check
+from parity_tests.harness import check
 from parity_tests.pair import Case, floats
 from scratch.linear import linear
 
