@@ -12,8 +12,10 @@ import torch
 
 import scratch
 import scratch.functional
+import scratch.models
 import torch_ref
 import torch_ref.functional
+import torch_ref.models
 from parity_tests.pair import Case, Pair
 
 
@@ -41,8 +43,11 @@ def torch_side(pair: Pair) -> Callable:
 
 
 def _named(package, name: str) -> Callable:
-    """A class of the package, or a function of its `functional` (a package's own attribute may be a topic's module)."""
-    found = getattr(package, name, None)
+    """A class of the package or its `models`, or a function of its `functional`.
+
+    A package's own attribute may be a topic's module, so only classes count.
+    """
+    found = getattr(package, name, getattr(package.models, name, None))
     return found if isinstance(found, type) else getattr(package.functional, name)
 
 

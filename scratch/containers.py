@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Self
 
 from scratch.module import Module
@@ -102,11 +102,7 @@ class Sequential(ModuleList):
             self.extend(modules)
 
     def forward(self, x):
-        backwards = []
-        for module in self:
-            x, backward = module(x)
-            backwards.append(backward)
-        return x, SequentialBackward(backwards)
+        return chain(x, *self)
 
     def predict(self, x):
         for module in self:
@@ -124,7 +120,16 @@ class Sequential(ModuleList):
         return Sequential(*self, *other)
 
 
-class SequentialBackward(Backward):
+def chain(x, *steps: Callable):
+    """(y, backward) of steps applied one after the other, each a module or a function in the protocol `y, backward`."""
+    backwards = []
+    for step in steps:
+        x, backward = step(x)
+        backwards.append(backward)
+    return x, ChainBackward(backwards)
+
+
+class ChainBackward(Backward):
     """The chain rule over a list of backwards.
 
     Without `input_grad` the sweep ends at the first layer that learns. With `release` each child's memory is let go as
@@ -142,7 +147,7 @@ class SequentialBackward(Backward):
 
     def __call__(self, dy=None, *, input_grad: bool = True, release: bool = False):
         if self.backwards is None:
-            raise RuntimeError("Sequential: this backward was released after its first call; run the forward again")
+            raise RuntimeError("chain: this backward was released after its first call; run the forward again")
         backwards = self.backwards
         last = 0 if input_grad else next((i for i, b in enumerate(backwards) if learns(b)), len(backwards))
         if release:

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from scratch import init
-from scratch.containers import SequentialBackward
+from scratch.containers import ChainBackward
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
@@ -328,7 +328,7 @@ class _Conv(_ConvNd):
             return self.op(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         xp, pad_backward = pad(x, self._border(), mode=self.padding_mode)
         y, conv_backward = self.op(xp, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return y, SequentialBackward([pad_backward, conv_backward])
+        return y, ChainBackward([pad_backward, conv_backward])
 
     def _border(self):
         """The padding as `pad` wants it: (before, after) for the last axis first."""

@@ -57,7 +57,7 @@ def mse_loss_forward(x, target, size_average=None, reduce=None, reduction="mean"
     >>> float(y)
     2.5
     >>> backward()
-    (array([-2.,  1.]), array([ 2., -1.]), None)
+    (array([-2.,  1.]), array([ 2., -1.]))
     """
     saved = _error_arguments("mse_loss", x, target, size_average, reduce, reduction, weight)
     error = x - saved.target
@@ -85,7 +85,7 @@ def l1_loss_forward(x, target, size_average=None, reduce=None, reduction="mean",
     >>> float(y)
     1.5
     >>> backward()
-    (array([-0.5,  0.5]), array([ 0.5, -0.5]), None)
+    (array([-0.5,  0.5]), array([ 0.5, -0.5]))
     """
     saved = _error_arguments("l1_loss", x, target, size_average, reduce, reduction, weight)
     return _weighted(np.abs(x - saved.target), saved), saved

@@ -13,7 +13,7 @@ import numpy as np
 
 from scratch import init, random
 from scratch.activations import gelu
-from scratch.containers import ModuleList
+from scratch.containers import ModuleList, chain
 from scratch.dropout import Dropout
 from scratch.dtypes import as_dtype
 from scratch.linear import Linear
@@ -24,21 +24,6 @@ from scratch.op import on_device_of
 from scratch.rectifiers import relu
 
 ACTIVATIONS = {"relu": relu, "gelu": gelu}
-
-
-def chain(x, *steps):
-    """(y, backward) of steps applied one after the other, each a module or a function in the protocol."""
-    backwards = []
-    for step in steps:
-        x, backward = step(x)
-        backwards.append(backward)
-
-    def chain_backward(dy):
-        for backward in reversed(backwards):
-            dy = backward(dy)
-        return dy
-
-    return x, chain_backward
 
 
 class TransformerLayer(Module):

@@ -1,0 +1,3 @@
+"""The twins of scratch.models: the same networks in PyTorch, forward only, with the same state_dict keys."""
+
+__all__ = []
