@@ -30,6 +30,8 @@ from parity_tests.sides import (
     twin_output,
 )
 
+DIRECTIONS = 4  # in which inputs are moved by a rounding, to see what roundings do to the result
+
 
 def prepared(pair: Pair, case: Case):
     """(state, dy) in float64: random parameters and buffers, and a random upstream gradient."""
@@ -69,9 +71,14 @@ def is_as_accurate_as_torch(pair: Pair, case: Case) -> None:
             return a
         return a * (1 + eps * rng.uniform(-1, 1, size=a.shape))
 
+    def moved(state):
+        return None if state is None else {k: move(v) for k, v in state.items()}
+
     truth = run_torch(pair, case, arrays64, dy64, state64, "float64")
-    moved_state = None if state64 is None else {k: move(v) for k, v in state64.items()}
-    nearby = run_torch(pair, case, {k: move(a) for k, a in arrays64.items()}, move(dy64), moved_state, "float64")
+    nearby = [
+        run_torch(pair, case, {k: move(a) for k, a in arrays64.items()}, move(dy64), moved(state64), "float64")
+        for _ in range(DIRECTIONS)
+    ]
     twin = run_torch(pair, case, arrays32, dy32, state32, "float32")
     got = run_scratch(pair, case, case.arrays("float32"), dy32, state32, "float32")
     for name, a in got.items():

@@ -76,15 +76,15 @@ def assert_same(got: Outcome, want: Outcome, *, rtol: float, label: str, dtype=N
         raise AssertionError(f"{label}:\n  " + "\n  ".join(problems))
 
 
-def assert_as_accurate(got: Outcome, twin: Outcome, truth: Outcome, nearby: Outcome, *, label: str) -> None:
+def assert_as_accurate(got: Outcome, twin: Outcome, truth: Outcome, nearby: list[Outcome], *, label: str) -> None:
     """scratch's float32 error against float64 truth is at most 4 times torch's own.
 
     Torch is sometimes exact by luck, so the allowance never falls below 4 times what the best algorithm could promise:
-    one rounding of the result (eps times the largest element) and what one rounding of the inputs does to it (`nearby`,
-    the truth for inputs moved by eps).
+    one rounding of the result (eps times the largest element) and what one rounding of the inputs does to it (`nearby`:
+    the truth for inputs moved by up to eps, in several random directions).
     """
     eps = float(np.finfo(np.float32).eps)
-    truths, twins, close_by = dict(truth.items()), dict(twin.items()), dict(nearby.items())
+    truths, twins, close_by = dict(truth.items()), dict(twin.items()), [dict(n.items()) for n in nearby]
     problems = []
     for name, actual in got.items():
         exact = truths.get(name)
@@ -93,7 +93,7 @@ def assert_as_accurate(got: Outcome, twin: Outcome, truth: Outcome, nearby: Outc
         actual = np.asarray(actual)
         reference = as_zeros(twins.get(name), actual)
         torch_error = error(reference, exact)
-        moved = error(close_by[name], exact)
+        moved = np.array([error(near[name], exact) for near in close_by])
         finite = np.isfinite(torch_error)
         own = float(torch_error[finite].max(initial=0.0))
         floor = eps * scale_of(exact) + float(moved[np.isfinite(moved)].max(initial=0.0))
