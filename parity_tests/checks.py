@@ -99,15 +99,17 @@ def matches_finite_differences(pair: Pair, case: Case, eps: float = 1e-6) -> Non
 
     u = random_dy(outputs(arrays, state), rng)
     got = run_scratch(pair, case, arrays, u, state, "float64")
-    leaves = {f"d{n}": ("array", n) for n in arrays if case.wants_grad(n)}
+    leaves = {f"d{n}": ("array", [n]) for n in arrays if case.wants_grad(n)}
     if is_module(pair):
-        leaves |= {f"d{n}": ("state", n) for n, _ in build_scratch(pair, case, "float64").named_parameters()}
-    for name, (kind, key) in leaves.items():
+        module = build_scratch(pair, case, "float64")
+        named = list(module.named_parameters(remove_duplicate=False))  # a tied one moves under all its names
+        leaves |= {f"d{n}": ("state", [m for m, q in named if q is p]) for n, p in module.named_parameters()}
+    for name, (kind, keys) in leaves.items():
         source = arrays if kind == "array" else state
-        v = rng.normal(size=source[key].shape)
+        v = rng.normal(size=source[keys[0]].shape)
 
-        def along(t, source=source, key=key, v=v, kind=kind):
-            moved = source | {key: source[key] + t * v}
+        def along(t, source=source, keys=keys, v=v, kind=kind):
+            moved = source | dict.fromkeys(keys, source[keys[0]] + t * v)
             y = outputs(moved if kind == "array" else arrays, moved if kind == "state" else state)
             return sum(float((d * a).sum()) for d, a in zip(_leaves(u), _leaves(y)) if d is not None)
 

@@ -97,11 +97,14 @@ def build_torch(pair: Pair, case: Case, dtype, state=None) -> torch.nn.Module:
 
 
 def random_state(pair: Pair, case: Case) -> dict[str, np.ndarray] | None:
-    """Random values for every parameter and buffer under the twin's keys (a zero bias hides its gradient's errors)."""
+    """Random values for every parameter and buffer under the twin's keys (a zero bias hides its gradient's errors).
+
+    A tied one has the same values under each of its names.
+    """
     if not is_module(pair):
         return None
     rng = np.random.default_rng(case.seed + 1)
-    state = {}
+    state, memory = {}, {}
     for key, tensor in build_torch(pair, case, "float64").state_dict().items():
         shape = tuple(tensor.shape)
         value = pair.state(key, shape, rng) if pair.state else None
@@ -111,7 +114,7 @@ def random_state(pair: Pair, case: Case) -> dict[str, np.ndarray] | None:
             value = rng.uniform(0.5, 2.0, size=shape)
         elif value is None:
             value = rng.normal(size=shape) * 0.5
-        state[key] = value
+        state[key] = memory.setdefault((tensor.data_ptr(), shape), value)
     return state
 
 
