@@ -1,6 +1,7 @@
 """The twins of scratch.models: the same networks in PyTorch, forward only, with the same state_dict keys."""
 
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.text_cnn import TextCNN
 
 __all__ = [
     "Chimera",
@@ -10,5 +11,6 @@ __all__ = [
     "MLP",
     "MySequential",
     "NestMLP",
+    "TextCNN",
     "TiedMLP",
 ]
