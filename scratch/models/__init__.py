@@ -1,16 +1,60 @@
 """Whole networks and the blocks of papers, composed of the topics: forward and backward written out."""
 
+from scratch.models.alexnet import AlexNet
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from scratch.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
+from scratch.models.lenet import LeNet, small_lenet
+from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
+from scratch.models.nin import NiN
+from scratch.models.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnext50_32x4d,
+    resnext101_32x8d,
+)
 from scratch.models.text_cnn import TextCNN
+from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
+    "AlexNet",
+    "BasicBlock",
+    "Bottleneck",
+    "CausalSelfAttention",
     "Chimera",
     "ConvNet",
     "FixedHiddenMLP",
+    "GPTBlock",
+    "LeNet",
     "LinearNet",
-    "MLP",
+    "MixerBlock",
+    "MlpBlock",
+    "MlpMixer",
     "MySequential",
     "NestMLP",
+    "NiN",
+    "ResNet",
     "TextCNN",
     "TiedMLP",
+    "resnet101",
+    "resnet152",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnext101_32x8d",
+    "resnext50_32x4d",
+    "small_lenet",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
 ]

@@ -1,16 +1,60 @@
 """The twins of scratch.models: the same networks in PyTorch, forward only, with the same state_dict keys."""
 
+from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
+from torch_ref.models.lenet import LeNet, small_lenet
+from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
+from torch_ref.models.nin import NiN
+from torch_ref.models.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnext50_32x4d,
+    resnext101_32x8d,
+)
 from torch_ref.models.text_cnn import TextCNN
+from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
+    "AlexNet",
+    "BasicBlock",
+    "Bottleneck",
+    "CausalSelfAttention",
     "Chimera",
     "ConvNet",
     "FixedHiddenMLP",
+    "GPTBlock",
+    "LeNet",
     "LinearNet",
-    "MLP",
+    "MixerBlock",
+    "MlpBlock",
+    "MlpMixer",
     "MySequential",
     "NestMLP",
+    "NiN",
+    "ResNet",
     "TextCNN",
     "TiedMLP",
+    "resnet101",
+    "resnet152",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnext101_32x8d",
+    "resnext50_32x4d",
+    "small_lenet",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
 ]
