@@ -2,6 +2,9 @@
 
 from scratch.models.alexnet import AlexNet
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
+from scratch.models.external_attention import ExternalAttention
+from scratch.models.gmlp import SpatialGatingUnit, gMLP
 from scratch.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from scratch.models.lenet import LeNet, small_lenet
 from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
@@ -22,20 +25,20 @@ from scratch.models.text_cnn import TextCNN
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
-    "GPT",
-    "GPTMLP",
-    "MLP",
-    "VGG",
     "AlexNet",
     "BasicBlock",
     "Bottleneck",
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "ExternalAttention",
     "FixedHiddenMLP",
+    "GPT",
     "GPTBlock",
+    "GPTMLP",
     "LeNet",
     "LinearNet",
+    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -43,8 +46,13 @@ __all__ = [
     "NestMLP",
     "NiN",
     "ResNet",
+    "ScaledDotProductAttention",
+    "SimplifiedScaledDotProductAttention",
+    "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "VGG",
+    "gMLP",
     "resnet101",
     "resnet152",
     "resnet18",

@@ -2,6 +2,9 @@
 
 from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
+from torch_ref.models.external_attention import ExternalAttention
+from torch_ref.models.gmlp import SpatialGatingUnit, gMLP
 from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
@@ -22,20 +25,20 @@ from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
-    "GPT",
-    "GPTMLP",
-    "MLP",
-    "VGG",
     "AlexNet",
     "BasicBlock",
     "Bottleneck",
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "ExternalAttention",
     "FixedHiddenMLP",
+    "GPT",
     "GPTBlock",
+    "GPTMLP",
     "LeNet",
     "LinearNet",
+    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -43,8 +46,13 @@ __all__ = [
     "NestMLP",
     "NiN",
     "ResNet",
+    "ScaledDotProductAttention",
+    "SimplifiedScaledDotProductAttention",
+    "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "VGG",
+    "gMLP",
     "resnet101",
     "resnet152",
     "resnet18",
