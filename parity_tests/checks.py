@@ -40,6 +40,10 @@ def prepared(pair: Pair, case: Case):
     return state, dy
 
 
+def is_model(pair: Pair) -> bool:
+    return scratch_side(pair).__module__.startswith("scratch.models")
+
+
 def label(pair: Pair, case: Case, what: str) -> str:
     return f"{pair.name}: {what} for {case}"
 

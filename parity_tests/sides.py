@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,7 +114,7 @@ def random_state(pair: Pair, case: Case) -> dict[str, np.ndarray] | None:
         elif value is None and key.endswith("running_var"):
             value = rng.uniform(0.5, 2.0, size=shape)
         elif value is None:
-            value = rng.normal(size=shape) * 0.5
+            value = rng.normal(size=shape) * min(0.5, max(1, math.prod(shape[1:])) ** -0.5 if shape[1:] else 0.5)
         state[key] = memory.setdefault((tensor.data_ptr(), shape), value)
     return state
 

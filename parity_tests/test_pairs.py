@@ -1,5 +1,6 @@
 """The generic checks over every pair."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,13 @@ from parity_tests import checks
 from parity_tests.pair import REGISTRY
 
 every_pair = pytest.mark.parametrize("pair", REGISTRY.values(), ids=list(REGISTRY))
+# a whole network at full size is left out: one ReLU that rounding tips over is worth more than all other errors
+sizes = [
+    (pair, size)
+    for pair in REGISTRY.values()
+    if "Transformer" not in pair.name and not checks.is_model(pair)
+    for size in pair.sizes
+]
 refusals = [(pair, i) for pair in REGISTRY.values() for i in range(len(pair.bad))]
 empties = [(pair, i) for pair in REGISTRY.values() for i in range(len(pair.empty))]
 
@@ -30,6 +38,12 @@ def test_matches_autograd_in_float64(pair, data):
 @given(data=st.data())
 def test_float32_is_as_accurate_as_torch(pair, data):
     checks.is_as_accurate_as_torch(pair, in_either_mode(data, pair))
+
+
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "thorough", reason="takes minutes: `make fuzz` runs it")
+@pytest.mark.parametrize(("pair", "size"), sizes, ids=[f"{pair.name}-{size}" for pair, size in sizes])
+def test_float32_is_as_accurate_as_torch_at_full_size(pair, size):
+    checks.is_as_accurate_as_torch(pair, pair.sizes[size])
 
 
 @every_pair

@@ -15,6 +15,10 @@ from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
+from scratch.sums import pairwise_sum
+
+# the first two factors, then the third: two matrix products, where one sum over all pairs i, j would round more
+TWO_AT_A_TIME = ["einsum_path", (0, 1), (0, 1)]
 
 
 class BilinearSaved(NamedTuple):
@@ -59,7 +63,7 @@ def bilinear_forward(input1, input2, weight, bias=None):
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bilinear: bias must be {weight.shape[:1]} for weight {weight.shape}, but is {bias.shape}")
-    y = np.einsum("...i,oij,...j->...o", input1, weight, input2, optimize=True)
+    y = np.einsum("...i,oij,...j->...o", input1, weight, input2, optimize=TWO_AT_A_TIME)
     if bias is not None:
         y = y + bias
     return y, BilinearSaved(input1, input2, weight)
@@ -71,16 +75,16 @@ def bilinear_backward(dy, saved, needs=(True, True, True, True)):
     dinput1 = dinput2 = dweight = dbias = None
     # y_o = Σ_ij input1_i weight_oij input2_j: each factor's gradient is dy times the other two
     if needs[0]:
-        dinput1 = np.einsum("...o,oij,...j->...i", dy, weight, input2, optimize=True)
+        dinput1 = np.einsum("...j,oij,...o->...i", input2, weight, dy, optimize=TWO_AT_A_TIME)
     if needs[1]:
-        dinput2 = np.einsum("...o,oij,...i->...j", dy, weight, input1, optimize=True)
+        dinput2 = np.einsum("...i,oij,...o->...j", input1, weight, dy, optimize=TWO_AT_A_TIME)
     if needs[2]:
         # every row met the same weight: sum over the n rows
         rows = [a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (dy, input1, input2)]
-        dweight = np.einsum("no,ni,nj->oij", *rows, optimize=True)
+        dweight = np.einsum("no,ni,nj->oij", *rows, optimize=TWO_AT_A_TIME)
     if needs[3]:
         # y = ... + bias
-        dbias = dy.sum(axis=tuple(range(dy.ndim - 1)))
+        dbias = pairwise_sum(dy, tuple(range(dy.ndim - 1)))
     return dinput1, dinput2, dweight, dbias
 
 

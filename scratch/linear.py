@@ -15,6 +15,7 @@ from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op, unbroadcast
+from scratch.sums import pairwise_sum
 
 
 class LinearSaved(NamedTuple):
@@ -83,7 +84,7 @@ def linear_backward(dy, saved, needs=(True, True, True)):
         dweight = dweight.reshape(saved.weight.shape)
     if needs[2]:
         # y = ... + bias
-        dbias = unbroadcast(rows.sum(axis=0), bias_shape)  # (O,)
+        dbias = unbroadcast(pairwise_sum(rows), bias_shape)  # (O,)
     return dx, dweight, dbias
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratch.parameter import Parameter
+from scratch.sums import pairwise_sum
 
 _textbook_only: ContextVar[bool] = ContextVar("textbook_only", default=False)
 
@@ -276,8 +277,7 @@ def unbroadcast(gradient, shape):
         return gradient
     extra = gradient.ndim - len(shape)
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and gradient.shape[extra + i] != 1)
-    summed = gradient.sum(axis=tuple(range(extra)) + stretched, keepdims=True)
-    return summed.reshape(shape)
+    return pairwise_sum(gradient, (*range(extra), *stretched)).reshape(shape)
 
 
 def on_device_of(x, host):

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from scratch.kernels.activations import by_blocks, large
+from scratch.kernels.batch_norm import dot
 from scratch.kernels.blocks import BLOCK, SMALL, parallel
 from scratch.rectifiers import (
     SELU_ALPHA,
@@ -143,17 +144,17 @@ def prelu_backward(dy, saved):
     x, weight = saved
     rows, slope = in_channels(np.ascontiguousarray(x), weight)
     dy = np.ascontiguousarray(dy).reshape(rows.shape)
-    dx, sums = np.empty_like(rows), np.empty(rows.shape[:2], rows.dtype)
+    dx, sums = np.empty_like(rows), np.empty(rows.shape[:2])
 
     def task(i, t):
         fill_leaky_slope(rows[i], slope, dx[i], t)
         dx[i] *= dy[i]
         # the part of x below 0 met the slope
         np.clip(rows[i], -np.inf, 0, out=t)
-        np.vecdot(t, dy[i], out=sums[i])
+        sums[i] = dot(t, dy[i])
 
     over_images(task, rows)
-    dweight = sums.sum(axis=0).reshape(weight.shape)
+    dweight = sums.sum(axis=0).astype(x.dtype).reshape(weight.shape)
     if not np.isfinite(dweight).all():  # 0 · inf, perhaps, of an x above 0
         dweight = prelu.backward(dy.reshape(x.shape), saved)[1]
     return dx.reshape(x.shape), dweight

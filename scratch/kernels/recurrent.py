@@ -11,6 +11,7 @@ import numpy as np
 
 from scratch.recurrent import gru_layer, lstm_layer, rnn_layer
 from scratch.recurrent_cells import check_cell
+from scratch.sums import pairwise_sum
 
 
 class RecurrentKernelSaved(NamedTuple):
@@ -81,7 +82,7 @@ def weight_gradients(dx_gates, dh_gates, saved):
     dx = (from_x @ weight_ih).reshape(x.shape)
     dweight_ih = from_x.T @ x.reshape(rows, -1)
     dweight_hh = from_h.T @ states[:-1].reshape(rows, -1)
-    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, from_x.sum(axis=0), from_h.sum(axis=0)
+    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, pairwise_sum(from_x), pairwise_sum(from_h)
 
 
 def initial_gradient(d, like):
