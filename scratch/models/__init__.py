@@ -9,6 +9,7 @@ from scratch.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from scratch.models.lenet import LeNet, small_lenet
 from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from scratch.models.nin import NiN
+from scratch.models.resmlp import Affine, ResMLP, ResMLPBlock
 from scratch.models.resnet import (
     BasicBlock,
     Bottleneck,
@@ -25,6 +26,7 @@ from scratch.models.text_cnn import TextCNN
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "Affine",
     "AlexNet",
     "BasicBlock",
     "Bottleneck",
@@ -45,6 +47,8 @@ __all__ = [
     "MySequential",
     "NestMLP",
     "NiN",
+    "ResMLP",
+    "ResMLPBlock",
     "ResNet",
     "ScaledDotProductAttention",
     "SimplifiedScaledDotProductAttention",

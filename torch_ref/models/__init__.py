@@ -9,6 +9,7 @@ from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from torch_ref.models.nin import NiN
+from torch_ref.models.resmlp import Affine, ResMLP, ResMLPBlock
 from torch_ref.models.resnet import (
     BasicBlock,
     Bottleneck,
@@ -25,6 +26,7 @@ from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "Affine",
     "AlexNet",
     "BasicBlock",
     "Bottleneck",
@@ -45,6 +47,8 @@ __all__ = [
     "MySequential",
     "NestMLP",
     "NiN",
+    "ResMLP",
+    "ResMLPBlock",
     "ResNet",
     "ScaledDotProductAttention",
     "SimplifiedScaledDotProductAttention",
