@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
@@ -53,6 +54,24 @@ class Stage:
     @property
     def side(self) -> str:
         return "torch" if self.torch else "scratch"
+
+    @property
+    def nn(self) -> ModuleType:
+        """`scratch` or `torch_ref`: this run's layers."""
+        if not self.torch:
+            return scratch
+        import torch_ref
+
+        return torch_ref
+
+    @property
+    def functional(self) -> ModuleType:
+        """This run's functions: those of scratch return (y, backward), torch's y."""
+        if not self.torch:
+            return scratch.functional
+        import torch_ref.functional
+
+        return torch_ref.functional
 
     def build(self, make: Callable[[ModuleType], Any], dtype: str = "float32"):
         """The model that `make(nn)` builds, on this run's side, from scratch's initial weights.
@@ -103,6 +122,16 @@ class Stage:
         scratch.pull(backward, gradient[0] if isinstance(gradient, tuple) else gradient, input_grad=False, release=True)
         return float(value)
 
+    def vjp(self, function, x, dy) -> tuple[np.ndarray, np.ndarray]:
+        """(y, dx) of one of this run's modules or functions for the upstream gradient dy, arrays all of them."""
+        if self.torch:
+            leaf = _tensors(x).requires_grad_()
+            y = function(leaf)
+            y.backward(_tensors(dy))
+            return array(y), array(leaf.grad)
+        y, backward = function(x)
+        return y, backward(dy)
+
     def predict(self, model, x, batch: int = 500) -> np.ndarray:
         """The model's output in eval mode, as an array, a batch of rows at a time; the mode is put back afterwards."""
         training = model.training
@@ -126,10 +155,11 @@ class Stage:
         return tqdm(steps, desc=what or self.name, leave=False, disable=None)
 
     def save(self, figure, name: str) -> Path:
-        """Write a matplotlib figure as `<name>.png` and say where."""
+        """Write a matplotlib figure as `<name>.png`, close it, and say where."""
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"{name}{'_torch' if self.torch else ''}.png"
         figure.savefig(path, dpi=110, bbox_inches="tight")
+        plt.close(figure)
         print(f"picture: {path}")
         return path
 
