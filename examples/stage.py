@@ -122,6 +122,10 @@ class Stage:
         scratch.pull(backward, gradient[0] if isinstance(gradient, tuple) else gradient, input_grad=False, release=True)
         return float(value)
 
+    def tensor(self, x):
+        """An array as this run's arrays: itself, or a tensor that shares its memory."""
+        return _tensors(x) if self.torch else x
+
     def vjp(self, function, x, dy) -> tuple[np.ndarray, np.ndarray]:
         """(y, dx) of one of this run's modules or functions for the upstream gradient dy, arrays all of them."""
         if self.torch:
