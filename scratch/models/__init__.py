@@ -1,6 +1,7 @@
 """Whole networks and the blocks of papers, composed of the topics: forward and backward written out."""
 
 from scratch.models.alexnet import AlexNet
+from scratch.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from scratch.models.external_attention import ExternalAttention
@@ -9,6 +10,7 @@ from scratch.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from scratch.models.lenet import LeNet, small_lenet
 from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from scratch.models.nin import NiN
+from scratch.models.reparameterisation import ACNet, RepBlock
 from scratch.models.resmlp import Affine, ResMLP, ResMLPBlock
 from scratch.models.resnet import (
     BasicBlock,
@@ -26,6 +28,12 @@ from scratch.models.text_cnn import TextCNN
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
+    "ACNet",
+    "AdditiveAttention",
     "Affine",
     "AlexNet",
     "BasicBlock",
@@ -33,20 +41,20 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DotProductAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
-    "GPT",
     "GPTBlock",
-    "GPTMLP",
     "LeNet",
     "LinearNet",
-    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
     "MySequential",
+    "NadarayaWatson",
     "NestMLP",
     "NiN",
+    "RepBlock",
     "ResMLP",
     "ResMLPBlock",
     "ResNet",
@@ -55,7 +63,6 @@ __all__ = [
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
-    "VGG",
     "gMLP",
     "resnet101",
     "resnet152",

@@ -1,6 +1,7 @@
 """The twins of scratch.models: the same networks in PyTorch, forward only, with the same state_dict keys."""
 
 from torch_ref.models.alexnet import AlexNet
+from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from torch_ref.models.external_attention import ExternalAttention
@@ -9,6 +10,7 @@ from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from torch_ref.models.nin import NiN
+from torch_ref.models.reparameterisation import ACNet, RepBlock
 from torch_ref.models.resmlp import Affine, ResMLP, ResMLPBlock
 from torch_ref.models.resnet import (
     BasicBlock,
@@ -26,6 +28,12 @@ from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
+    "ACNet",
+    "AdditiveAttention",
     "Affine",
     "AlexNet",
     "BasicBlock",
@@ -33,20 +41,20 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DotProductAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
-    "GPT",
     "GPTBlock",
-    "GPTMLP",
     "LeNet",
     "LinearNet",
-    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
     "MySequential",
+    "NadarayaWatson",
     "NestMLP",
     "NiN",
+    "RepBlock",
     "ResMLP",
     "ResMLPBlock",
     "ResNet",
@@ -55,7 +63,6 @@ __all__ = [
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
-    "VGG",
     "gMLP",
     "resnet101",
     "resnet152",
