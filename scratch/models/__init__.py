@@ -28,10 +28,6 @@ from scratch.models.text_cnn import TextCNN
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
-    "GPT",
-    "GPTMLP",
-    "MLP",
-    "VGG",
     "ACNet",
     "AdditiveAttention",
     "Affine",
@@ -44,9 +40,12 @@ __all__ = [
     "DotProductAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
+    "GPT",
     "GPTBlock",
+    "GPTMLP",
     "LeNet",
     "LinearNet",
+    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -63,6 +62,7 @@ __all__ = [
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "VGG",
     "gMLP",
     "resnet101",
     "resnet152",
