@@ -1,4 +1,4 @@
-"""A network of two layers three times: gradients by hand on plain arrays, with layers, with a Sequential and an optimizer.
+"""A network of two layers three times: by hand on plain arrays, with layers, with a Sequential and an optimizer.
 
 64 samples, 1000 inputs, 100 hidden units, 10 outputs, no biases, summed squared error, gradient descent. The three
 columns must be equal: each is only a shorter way to write the one before.
