@@ -3,6 +3,7 @@
 from scratch.models.alexnet import AlexNet
 from scratch.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from scratch.models.diverse_branch import DiverseBranchBlock
 from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from scratch.models.external_attention import ExternalAttention
 from scratch.models.gmlp import SpatialGatingUnit, gMLP
@@ -37,6 +38,7 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DiverseBranchBlock",
     "DotProductAttention",
     "ExternalAttention",
     "FixedHiddenMLP",

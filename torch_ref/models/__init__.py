@@ -3,6 +3,7 @@
 from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from torch_ref.models.external_attention import ExternalAttention
 from torch_ref.models.gmlp import SpatialGatingUnit, gMLP
@@ -37,6 +38,7 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DiverseBranchBlock",
     "DotProductAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
