@@ -3,6 +3,7 @@
 from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAttention
 from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from torch_ref.models.external_attention import ExternalAttention
@@ -25,6 +26,7 @@ from torch_ref.models.resnet import (
     resnext50_32x4d,
     resnext101_32x8d,
 )
+from torch_ref.models.seq2seq import Seq2Seq, Seq2SeqDecoder, Seq2SeqEncoder
 from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
@@ -40,6 +42,7 @@ __all__ = [
     "ConvNet",
     "DiverseBranchBlock",
     "DotProductAttention",
+    "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
     "GPT",
@@ -59,7 +62,12 @@ __all__ = [
     "ResMLP",
     "ResMLPBlock",
     "ResNet",
+    "SEAttention",
+    "SKAttention",
     "ScaledDotProductAttention",
+    "Seq2Seq",
+    "Seq2SeqDecoder",
+    "Seq2SeqEncoder",
     "SimplifiedScaledDotProductAttention",
     "SpatialGatingUnit",
     "TextCNN",
