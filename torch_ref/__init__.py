@@ -19,6 +19,7 @@ from torch_ref.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from torch_ref.bilinear import Bilinear
 from torch_ref.binary_losses import BCELoss, BCEWithLogitsLoss, MultiLabelSoftMarginLoss, SoftMarginLoss
 from torch_ref.classification_losses import CrossEntropyLoss, NLLLoss
+from torch_ref.containers import Residual
 from torch_ref.convolution import Conv1d, Conv2d, Conv3d
 from torch_ref.ctc import CTCLoss
 from torch_ref.distances import CosineSimilarity, PairwiseDistance
@@ -187,6 +188,7 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "Residual",
     "SELU",
     "Sequential",
     "SiLU",
