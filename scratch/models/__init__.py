@@ -4,15 +4,18 @@ from scratch.models.alexnet import AlexNet
 from scratch.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from scratch.models.channel_attention import ECAAttention, SEAttention, SKAttention
+from scratch.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from scratch.models.diverse_branch import DiverseBranchBlock
 from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from scratch.models.external_attention import ExternalAttention
 from scratch.models.gmlp import SpatialGatingUnit, gMLP
+from scratch.models.googlenet import GoogLeNet, Inception
 from scratch.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from scratch.models.lenet import LeNet, small_lenet
 from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from scratch.models.nin import NiN
 from scratch.models.reparameterisation import ACNet, RepBlock
+from scratch.models.repmlp import RepMLP
 from scratch.models.resmlp import Affine, ResMLP, ResMLPBlock
 from scratch.models.resnet import (
     BasicBlock,
@@ -40,6 +43,8 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DenseLayer",
+    "DenseNet",
     "DiverseBranchBlock",
     "DotProductAttention",
     "ECAAttention",
@@ -48,6 +53,8 @@ __all__ = [
     "GPT",
     "GPTBlock",
     "GPTMLP",
+    "GoogLeNet",
+    "Inception",
     "LeNet",
     "LinearNet",
     "MLP",
@@ -59,6 +66,7 @@ __all__ = [
     "NestMLP",
     "NiN",
     "RepBlock",
+    "RepMLP",
     "ResMLP",
     "ResMLPBlock",
     "ResNet",
@@ -73,6 +81,9 @@ __all__ = [
     "TextCNN",
     "TiedMLP",
     "VGG",
+    "densenet121",
+    "densenet169",
+    "densenet201",
     "gMLP",
     "resnet101",
     "resnet152",

@@ -4,15 +4,18 @@ from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAttention
+from torch_ref.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from torch_ref.models.external_attention import ExternalAttention
 from torch_ref.models.gmlp import SpatialGatingUnit, gMLP
+from torch_ref.models.googlenet import GoogLeNet, Inception
 from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from torch_ref.models.nin import NiN
 from torch_ref.models.reparameterisation import ACNet, RepBlock
+from torch_ref.models.repmlp import RepMLP
 from torch_ref.models.resmlp import Affine, ResMLP, ResMLPBlock
 from torch_ref.models.resnet import (
     BasicBlock,
@@ -40,6 +43,8 @@ __all__ = [
     "CausalSelfAttention",
     "Chimera",
     "ConvNet",
+    "DenseLayer",
+    "DenseNet",
     "DiverseBranchBlock",
     "DotProductAttention",
     "ECAAttention",
@@ -48,6 +53,8 @@ __all__ = [
     "GPT",
     "GPTBlock",
     "GPTMLP",
+    "GoogLeNet",
+    "Inception",
     "LeNet",
     "LinearNet",
     "MLP",
@@ -59,6 +66,7 @@ __all__ = [
     "NestMLP",
     "NiN",
     "RepBlock",
+    "RepMLP",
     "ResMLP",
     "ResMLPBlock",
     "ResNet",
@@ -73,6 +81,9 @@ __all__ = [
     "TextCNN",
     "TiedMLP",
     "VGG",
+    "densenet121",
+    "densenet169",
+    "densenet201",
     "gMLP",
     "resnet101",
     "resnet152",
