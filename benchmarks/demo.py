@@ -22,7 +22,7 @@ import scratch
 from benchmarks import machine as machines
 from benchmarks import parity, report, table, training
 from benchmarks.nets import lenet, lenet_8x8, twins
-from benchmarks.run import all_rows, measure
+from benchmarks.run import How, entries, measure
 from benchmarks.story import Curves, Sample, Story, Verdicts
 from benchmarks.terminal import Screen, parity_summary, parity_table
 from parity_tests.pair import REGISTRY
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] = ()) -> Story:
 
     screen.heading("Speed")
     speed = _speed(screen, chosen.quick)
-    screen.console.print(table.brief(speed))
+    screen.console.print(table.build(speed))
 
     story = Story(
         data=repr(raw),
@@ -153,11 +153,12 @@ def _survey(screen: Screen, quick: bool):
 
 
 def _speed(screen: Screen, quick: bool):
-    makers, rows = all_rows(), []
+    found, rows = entries(("nets", "ops")), []
+    how = How(seconds=0.02, rounds=1) if quick else How(seconds=0.4)
     for start in SPEED[:1] if quick else SPEED:
-        name = next((name for name in makers if name.startswith((start + ":", start + ",", start + " "))), None)
-        if name is not None:
-            rows.append(measure(name, makers[name]("float32", "cpu", False), 0.02 if quick else 0.4))
+        entry = next((e for e in found if e.name.startswith((start + ":", start + ",", start + " "))), None)
+        if entry is not None:
+            rows.append(measure(entry, how))
     return rows
 
 

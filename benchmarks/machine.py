@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import subprocess
@@ -57,6 +58,19 @@ def set_threads(n: int | None) -> int:
     return n
 
 
+def no_gpu() -> str | None:
+    """Why nothing can be measured on a GPU here, or None."""
+    if not torch.cuda.is_available():
+        return f"torch {torch.__version__} finds no GPU on this machine"
+    try:
+        import cupy  # pyright: ignore[reportMissingImports]
+
+        cupy.cuda.runtime.getDeviceCount()
+    except Exception as failure:  # not installed, or made for another driver
+        return f"scratch runs on a GPU through CuPy, which cannot be used here ({failure})"
+    return None
+
+
 def describe(device: str = "cpu") -> dict:
     """The header of a measurement, as plain values for JSON."""
     blas = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
@@ -83,6 +97,12 @@ def describe(device: str = "cpu") -> dict:
     if device == "cuda":
         found["gpu"] = torch.cuda.get_device_name()
         found["cuda"] = torch.version.cuda
+        found["cupy"] = importlib.import_module("cupy").__version__
+        found["tf32"] = {
+            "torch products": torch.backends.cuda.matmul.allow_tf32,
+            "torch convolutions": torch.backends.cudnn.allow_tf32,
+            "CuPy": os.environ.get("CUPY_TF32", "0") == "1",
+        }
     return found
 
 
@@ -91,18 +111,24 @@ def lines(machine: dict) -> list[str]:
     raised = "raised thresholds, memory is reused" if machine["allocator"] else "glibc's defaults"
     return [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}"
-        + (f"; {machine['gpu']}, CUDA {machine['cuda']}" if "gpu" in machine else ""),
+        + (f"; {machine['gpu']}, CUDA {machine['cuda']}, CuPy {machine['cupy']}" if "gpu" in machine else ""),
         f"scratch {machine['commit']}: Python {machine['python']}, NumPy {machine['numpy']}, {machine['blas']} "
         f"for {machine['blas_core']}, threads: BLAS {machine['blas_threads']}, kernels {machine['kernel_threads']}",
         f"torch {machine['torch']}: {machine['torch_simd']}, {machine['torch_threads']} threads",
         f"allocator, both sides: {raised}; load average at the start {machine['busy']}; {machine['when']}",
+        *(
+            ["TF32: " + ", ".join(f"{k} {'on' if v else 'off'}" for k, v in machine["tf32"].items())]
+            if "tf32" in machine
+            else []
+        ),
     ]
 
 
 def short(machine: dict) -> str:
     """The header in one line."""
+    threads = f"{n} threads" if (n := machine["kernel_threads"]) > 1 else "1 thread"
     return (
-        f"{machine['cpu']}, {machine['kernel_threads']} threads on both sides, NumPy {machine['numpy']} with "
+        f"{machine['cpu']}, {threads} on both sides, NumPy {machine['numpy']} with "
         f"{machine['blas']} ({machine['blas_core']}), torch {machine['torch']} ({machine['torch_simd']})"
     )
 

@@ -1,24 +1,79 @@
-"""Peak memory of one step, counted the same way on both sides: bytes asked for above those held before the step.
+"""Peak memory of one step, counted the same way on both sides: bytes above those held before the step.
 
+What a step asks its allocator for (`peak`), in the process that is timed:
 numpy : tracemalloc, to which NumPy reports every array it allocates (and Python its own objects, some KB).
 torch : torch's profiler, which records every allocation and release of its CPU allocator.
 cupy  : the growth of its memory pool, emptied before (what the pool rounds up is counted).
 cuda  : torch.cuda.max_memory_allocated.
+Two different meters, blind to what BLAS libraries and oneDNN take for themselves. Hence a third that knows neither
+side:
 
-Not seen on either side: the packing buffers inside the BLAS libraries and oneDNN.
+What the system gives (`resident`): the high-water mark of the process's resident pages over those before the step
+(Linux). Each subject has a process of its own, whose allocator hands freed memory back at once, so that no step can
+hide in what an earlier one left (`python -m benchmarks memory`). A few hundred KB of it are noise.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
+import subprocess
+import sys
 import tracemalloc
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
 from benchmarks.timing import Subject
+
+# glibc maps everything above 64 KB on its own and hands it back when it is freed.
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+NOISE = 1 << 20  # bytes of a resident peak below which nothing can be said
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def fresh(net: str, name: str, dtype: str, threads: int) -> dict[str, int]:
+    """{"asked": bytes, "resident": bytes} of one step of this subject, in a process of its own."""
+    arguments = [sys.executable, "-m", "benchmarks.memory", net, name, dtype, str(threads)]
+    run = subprocess.run(arguments, capture_output=True, text=True, env={**os.environ, **GIVE_BACK}, timeout=300)
+    if run.returncode:
+        last = run.stderr.strip().splitlines()[-1:] or [f"the process ended with {run.returncode}"]
+        raise RuntimeError(last[0])
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def main(net: str, name: str, dtype: str, threads: str) -> None:
+    from benchmarks.machine import set_threads
+    from benchmarks.nets import LONG, NETS
+    from benchmarks.steps import net_subjects
+
+    set_threads(int(threads))
+    found = next(n for n in (*NETS, *LONG) if n.name == net)
+    subject = net_subjects(found, dtype, "cpu", [name])[name]
+    result = {"asked": peak(subject)}
+    if CLEAR.exists():
+        result["resident"] = resident(subject)
+    print(json.dumps(result))
+
+
+def resident(subject: Subject) -> int:
+    """Bytes by which the resident pages rise above those before a step."""
+    with subject.around():
+        subject.run()
+        subject.clear()
+        gc.collect()
+        CLEAR.write_text("5")  # the high-water mark starts again from here
+        before = _status("VmRSS")
+        subject.run()
+        return max(0, _status("VmHWM") - before)
+
+
+def _status(key: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(key + ":"))
+    return int(line.split()[1]) * 1024
 
 
 def peak(subject: Subject) -> int:
@@ -87,3 +142,7 @@ def _silence():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(null)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,9 +1,4 @@
-"""Whole networks on both sides, from the same weights: what a training step costs.
-
-A network with classes is timed as one training step: forward with the loss, backward without the gradient of the data,
-one step of SGD. A block (no classes) is timed as it stands inside a network: its input's gradient is computed, too, for
-a random upstream gradient, and there is no step.
-"""
+"""Whole networks, blocks and tiny layers on both sides, from the same weights: see steps.py for what is timed."""
 
 from __future__ import annotations
 
@@ -15,12 +10,6 @@ import numpy as np
 import torch
 
 import scratch
-import scratch.optim
-from benchmarks.subjects import AGAIN, COMPILED, KERNELS, TEXTBOOK, TORCH, mode, move_module, scratch_on, to_array
-from benchmarks.subjects import torch_on as on_torch
-from benchmarks.timing import Subject
-
-LR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -30,11 +19,10 @@ class Net:
     name: str
     build: Callable[[ModuleType], scratch.Module | torch.nn.Module]
     shape: tuple[int, ...]  # of the input
-    classes: int | None = None
-    layers: tuple[str, ...] = ()  # what scratch must have
-
-    def available(self) -> bool:
-        return all(hasattr(scratch, name) for name in self.layers)
+    classes: int | None = None  # to train for; None: a block
+    tokens: int | None = None  # the input is indices below this
+    curve: str = ""  # of which it is the point at x
+    x: int = 0
 
 
 def mlp(*sizes: int):
@@ -113,14 +101,102 @@ def transformer_layer(nn):
     return nn.TransformerEncoderLayer(256, 8, 1024, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
 
 
-_CNN = ("Conv2d", "ReLU", "MaxPool2d", "Flatten", "Linear", "CrossEntropyLoss", "optim")
+class LSTMClassifier(scratch.Module):
+    """Tokens (B, T) -> logits (B, C): embedding, LSTM, its last state, a linear layer."""
+
+    def __init__(self, nn, tokens: int, width: int, hidden: int, classes: int):
+        self.embedding = nn.Embedding(tokens, width)
+        self.lstm = nn.LSTM(width, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, tokens):
+        return scratch.containers.chain(tokens, self.embedding, self.last_state, self.head)
+
+    def last_state(self, x):
+        (_, (h, _)), backward = self.lstm(x)
+        return h[-1], lambda dh: scratch.pull(backward, (None, (dh[None], None)), release=True)
+
+
+class TorchLSTMClassifier(torch.nn.Module):
+    def __init__(self, nn, tokens: int, width: int, hidden: int, classes: int):
+        super().__init__()
+        self.embedding = nn.Embedding(tokens, width)
+        self.lstm = nn.LSTM(width, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, tokens):
+        _, (h, _) = self.lstm(self.embedding(tokens))
+        return self.head(h[-1])
+
+
+def lstm_classifier(tokens: int, width: int, hidden: int, classes: int):
+    return lambda nn: (LSTMClassifier if nn is scratch else TorchLSTMClassifier)(nn, tokens, width, hidden, classes)
+
+
+class SelfAttention(scratch.Module):
+    """Attention of x (*, T, d) to itself: the three gradients add up."""
+
+    def forward(self, x):
+        y, backward = scratch.functional.scaled_dot_product_attention(x, x, x)
+        return y, lambda dy: sum(scratch.pull(backward, dy, release=True)[:3])
+
+
+class TorchSelfAttention(torch.nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+
+def attention(nn):
+    return SelfAttention() if nn is scratch else TorchSelfAttention()
+
 
 NETS = (
-    Net("tiny MLP 4-8-2, batch 8", mlp(4, 8, 2), (8, 4), 2, ("ReLU", "CrossEntropyLoss", "optim")),
-    Net("MLP 784-256-10, batch 256", mlp(784, 256, 10), (256, 784), 10, ("ReLU", "CrossEntropyLoss", "optim")),
-    Net("LeNet, batch 100", lenet, (100, 1, 28, 28), 10, _CNN),
-    Net("ResNet block 64ch 32x32, batch 32", resnet_block, (32, 64, 32, 32), None, (*_CNN, "BatchNorm2d")),
-    Net("Transformer layer, B8 T256 E256", transformer_layer, (8, 256, 256), None, ("TransformerEncoderLayer",)),
+    Net("tiny MLP 4-8-2, batch 8", mlp(4, 8, 2), (8, 4), 2),
+    Net("MLP 784-256-10, batch 256", mlp(784, 256, 10), (256, 784), 10),
+    Net("LeNet, batch 100", lenet, (100, 1, 28, 28), 10),
+    Net("ResNet block 64ch 32x32, batch 32", resnet_block, (32, 64, 32, 32)),
+    Net("Transformer layer, B8 T256 E256", transformer_layer, (8, 256, 256)),
+    Net("LSTM classifier, B32 T50, 10k words", lstm_classifier(10_000, 128, 256, 2), (32, 50), 2, 10_000),
+    Net("Attention, h8 T4096 d64", attention, (1, 8, 4096, 64)),
+)
+
+
+def _curve(name: str, points: dict[int, tuple]) -> tuple[Net, ...]:
+    return tuple(Net(f"{name}: {x}", *net, curve=name, x=x) for x, net in points.items())
+
+
+LONG = _curve("Attention h8 d64, sequence length", {t: (attention, (1, 8, t, 64)) for t in (512, 1024, 2048, 4096)})
+
+SCALING = (
+    *_curve("MLP 256-256-10, batch", {n: (mlp(256, 256, 10), (n, 256), 10) for n in (8, 32, 128, 512, 2048, 8192)}),
+    *_curve("LeNet, batch", {n: (lenet, (n, 1, 28, 28), 10) for n in (1, 4, 16, 64, 256)}),
+    *_curve("MLP w-w-10 batch 256, width", {w: (mlp(w, w, 10), (256, w), 10) for w in (32, 128, 512, 1024, 2048)}),
+    *_curve(
+        "Transformer layer B2 E256, sequence length",
+        {t: (transformer_layer, (2, t, 256)) for t in (64, 128, 256, 512, 1024)},
+    ),
+    *_curve(
+        "LSTM classifier B32, sequence length",
+        {t: (lstm_classifier(1000, 64, 128, 2), (32, t), 2, 1000) for t in (8, 16, 32, 64, 128)},
+    ),
+    *LONG,
+)
+
+OVERHEAD = (
+    Net("Linear 4-4, 8 rows", lambda nn: nn.Linear(4, 4), (8, 4)),
+    Net("ReLU, 8x4", lambda nn: nn.ReLU(), (8, 4)),
+    Net("GELU, 8x4", lambda nn: nn.GELU(), (8, 4)),
+    Net("Softmax, 8x4", lambda nn: nn.Softmax(-1), (8, 4)),
+    Net("LayerNorm, 8x4", lambda nn: nn.LayerNorm(4), (8, 4)),
+    Net("BatchNorm1d, 8x4", lambda nn: nn.BatchNorm1d(4), (8, 4)),
+    Net("Dropout, 8x4", lambda nn: nn.Dropout(0.1), (8, 4)),
+    Net("Conv2d 3x3 1-2, 8x8 image", lambda nn: nn.Conv2d(1, 2, 3), (1, 1, 8, 8)),
+    Net("MaxPool2d 2, 8x8 image", lambda nn: nn.MaxPool2d(2), (1, 1, 8, 8)),
+    Net("Embedding 10x4, 8 tokens", lambda nn: nn.Embedding(10, 4), (8,), None, 10),
+    Net("Attention, h1 T4 d4", attention, (1, 1, 4, 4)),
+    Net("LSTM classifier, B1 T4", lstm_classifier(10, 4, 4, 2), (1, 4), 2, 10),
+    Net("MLP of 16 layers of 4, batch 1", mlp(*[4] * 17), (1, 4)),
+    Net("LeNet, batch 1", lenet, (1, 1, 28, 28), 10),
 )
 
 
@@ -141,58 +217,3 @@ def _draw_weights(net: scratch.Module, seed: int) -> None:
     for module in net.modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters(rng)
-
-
-def net_subjects(net: Net, dtype, device="cpu", compiled=False) -> dict[str, Subject]:
-    """name -> Subject, as `subjects.pair_subjects`."""
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=net.shape).astype(dtype)
-    target = None if net.classes is None else rng.integers(0, net.classes, net.shape[0])
-    ours = [TEXTBOOK] if device == "cuda" else [TEXTBOOK, KERNELS]
-    subjects = {name: scratch_step(twins(net.build, dtype)[0], x, target, device, name) for name in ours}
-    for name in [TORCH, AGAIN, COMPILED] if compiled else [TORCH, AGAIN]:
-        subjects[name] = torch_step(twins(net.build, dtype)[1], x, target, device, name == COMPILED)
-    return subjects
-
-
-def scratch_step(net, x, target, device="cpu", name=KERNELS) -> Subject:
-    move_module(net, device)
-    x, learns = to_array(x, device), target is not None
-    target = to_array(target, device)
-    dy = None if learns else to_array(np.random.default_rng(2).normal(size=x.shape).astype(x.dtype), device)
-
-    def forward():
-        y, backward = net(x)
-        return (*scratch.functional.cross_entropy(y, target), backward) if learns else (y, None, backward)
-
-    def backward(held):
-        _, loss_backward, net_backward = held
-        upstream = scratch.pull(loss_backward, release=True) if learns else dy
-        scratch.pull(net_backward, upstream, input_grad=not learns, release=True)
-
-    step = Subject(forward, backward, clear=net.zero_grad, around=mode(name), **scratch_on(device))
-    if learns:
-        step.update = scratch.optim.SGD(net.parameters(), lr=LR).step
-    return step
-
-
-def torch_step(net, x, target, device="cpu", compiled=False) -> Subject:
-    net.to(device)
-    optimizer = torch.optim.SGD(net.parameters(), lr=LR)
-    learns = target is not None
-    x = torch.tensor(x, device=device, requires_grad=not learns)
-    target = torch.tensor(target, device=device) if learns else None
-    dy = None if learns else torch.tensor(np.random.default_rng(2).normal(size=x.shape), dtype=x.dtype, device=device)
-    run = torch.compile(net) if compiled else net
-
-    def forward():
-        return torch.nn.functional.cross_entropy(run(x), target) if learns else run(x)
-
-    def clear():
-        optimizer.zero_grad()
-        x.grad = None
-
-    step = Subject(forward, lambda y: y.backward(dy), clear=clear, **on_torch(device))
-    if learns:
-        step.update = optimizer.step
-    return step

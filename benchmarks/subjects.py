@@ -6,7 +6,7 @@ of the inputs too, as in the middle of a network. What a backward holds is let g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -18,18 +18,35 @@ from parity_tests.checks import prepared
 from parity_tests.pair import Case, Pair
 from parity_tests.sides import build_scratch, build_torch, cast, flat, is_module, scratch_side, torch_side
 
-TEXTBOOK, KERNELS, TORCH, AGAIN, COMPILED = "textbook", "kernels", "torch", "torch again", "torch.compile"
+TEXTBOOK, KERNELS, CUPY = "textbook", "kernels", "CuPy"
+TORCH, AGAIN, COMPILED = "torch", "torch again", "torch.compile"
+SCRATCH = (TEXTBOOK, KERNELS, CUPY)
+
+AGAINST = {"torch": (TORCH, AGAIN), "torch-compile": (COMPILED,), "textbook": (TEXTBOOK,), "cupy": (CUPY,)}
 
 
-def pair_subjects(pair: Pair, case: Case, dtype, device="cpu", compiled=False) -> dict[str, Subject]:
-    """name -> Subject. On a GPU the textbook runs on CuPy arrays; kernels are for the CPU."""
+def chosen(against: Sequence[str] = ("torch", "textbook"), device: str = "cpu") -> tuple[str, ...]:
+    """The subjects to measure: what scratch runs on this device, and these beside it.
+
+    On a GPU that is the textbook on CuPy arrays; kernels are for the CPU.
+    """
+    if unknown := [word for word in against if word not in AGAINST]:
+        raise ValueError(f"{unknown[0]}: choose from {','.join(AGAINST)}")
+    names = [name for word in against for name in AGAINST[word]]
+    if device == "cuda":
+        return (CUPY, *(name for name in names if name not in SCRATCH))
+    if CUPY in names:
+        raise ValueError("cupy: CuPy runs on a GPU; add --device cuda")
+    return (*(name for name in names if name == TEXTBOOK), KERNELS, *(name for name in names if name not in SCRATCH))
+
+
+def pair_subjects(pair: Pair, case: Case, dtype, device: str, names: Sequence[str]) -> dict[str, Subject]:
+    """name -> Subject."""
     state, dy = prepared(pair, case)
     arrays, dy = case.arrays(dtype), cast(dy, dtype)
-    ours = [TEXTBOOK] if device == "cuda" else [TEXTBOOK, KERNELS]
-    subjects = {name: _scratch_pair(pair, case, dtype, arrays, dy, state, device, name) for name in ours}
-    names = [TORCH, AGAIN, COMPILED] if compiled else [TORCH, AGAIN]
-    return subjects | {
-        name: _torch_pair(pair, case, dtype, arrays, dy, state, device, name == COMPILED) for name in names
+    return {
+        name: (_scratch_pair if name in SCRATCH else _torch_pair)(pair, case, dtype, arrays, dy, state, device, name)
+        for name in names
     }
 
 
@@ -55,18 +72,18 @@ def _scratch_pair(pair, case, dtype, arrays, dy, state, device, name) -> Subject
     return Subject(lambda: layer(first, **options), backward, clear=clear, around=mode(name), **scratch_on(device))
 
 
-def _torch_pair(pair, case, dtype, arrays, dy, state, device, compiled) -> Subject:
-    inputs = {name: None if a is None else torch.tensor(a, device=device) for name, a in arrays.items()}
-    leaves = [inputs[name].requires_grad_() for name in inputs if case.wants_grad(name)]
+def _torch_pair(pair, case, dtype, arrays, dy, state, device, name) -> Subject:
+    inputs = {key: None if a is None else torch.tensor(a, device=device) for key, a in arrays.items()}
+    leaves = [inputs[key].requires_grad_() for key in inputs if case.wants_grad(key)]
     if is_module(pair):
         layer = build_torch(pair, case, dtype, state).to(device)
         options, leaves = dict(case.call), leaves + list(layer.parameters())
     else:
         layer, options = torch_side(pair), dict(case.config)
-    if compiled:
+    if name == COMPILED:
         layer = torch.compile(layer)
     first, *rest = inputs
-    options |= {name: inputs[name] for name in rest}
+    options |= {key: inputs[key] for key in rest}
     upstream = {k: torch.tensor(v, device=device) for k, v in flat(dy).items()}
 
     def forward():
@@ -80,7 +97,10 @@ def _torch_pair(pair, case, dtype, arrays, dy, state, device, compiled) -> Subje
         for leaf in leaves:
             leaf.grad = None
 
-    return Subject(forward, backward, clear=clear, **torch_on(device))
+    # Inputs and weights are read forward and backward, their gradients written; y is written, dy read.
+    read = {id(t): t.nbytes for t in (*inputs.values(), *leaves) if t is not None}
+    traffic = 2 * sum(read.values()) + sum(t.nbytes for t in leaves) + 2 * sum(t.nbytes for t in upstream.values())
+    return Subject(forward, backward, clear=clear, traffic=traffic, **torch_on(device))
 
 
 def scratch_on(device: str) -> dict:

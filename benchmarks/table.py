@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import machine as machines
 from benchmarks.aims import aim
-from benchmarks.record import Record, Row, geometric_mean
+from benchmarks.memory import NOISE
+from benchmarks.record import NO_KERNEL, Record, Row, geometric_mean, slope
 from benchmarks.subjects import AGAIN, COMPILED, KERNELS, TEXTBOOK, TORCH
-from benchmarks.timing import PHASES, Spread
+from benchmarks.timing import Spread
 
 DISTURBED = 0.3  # share of turns with other work on the cores, from which on a row is marked
-WIDTH = 140  # of the table where the output is no terminal
+AIMED = ("ops", "nets")
+WIDTH = 160  # of the table where the output is no terminal
 
 
 def console() -> Console:
@@ -36,95 +39,111 @@ def megabytes(value: int | None) -> str:
     return f"{value / 1024:.1f} KB" if value < 2**17 else f"{digits(value / 2**20)} MB"
 
 
-def time_cell(spread: Spread | None, note: str = "") -> str:
+def time_cell(spread: Spread | None) -> str:
     """Median, and the 20th to 80th percentile as a distance from it."""
     if spread is None:
-        return note or "–"
+        return "[dim]–[/dim]"
     below, above = (1 - spread.q20 / spread.median) * 100, (spread.q80 / spread.median - 1) * 100
     return f"{seconds(spread.median)} [dim]-{below:.0f} +{above:.0f}%[/dim]"
 
 
 def ratio_cell(ratio: float | None) -> str:
     if ratio is None:
-        return "–"
+        return "[dim]–[/dim]"
     colour = "green" if ratio <= 1.05 else "yellow" if ratio <= 2 else "red"
     return f"[{colour}]{digits(ratio)}[/{colour}]"
 
 
-def ratio_columns(rows: list[Row]) -> list[str]:
-    """The scratch subjects that were measured."""
-    return [name for name in (TEXTBOOK, KERNELS) if any(name in row.times["step"] for row in rows)]
-
-
 def build(rows: list[Row]) -> Table:
-    """Forward, backward, step and peak memory of each row; the ratio is scratch's time over torch's."""
-    ours = ratio_columns(rows)
-    compiled = any(COMPILED in row.times["step"] or COMPILED in row.notes for row in rows)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", no_wrap=True)
-    for name in ours:
-        table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("ratio", justify="right", no_wrap=True)
-    table.add_column("torch", justify="right", no_wrap=True)
-    table.add_column("control", justify="right", no_wrap=True)
-    table.add_column("aim", justify="right")
-    if compiled:
-        table.add_column(COMPILED, justify="right", no_wrap=True)
-    for row in rows:
-        disturbed = f" [yellow]disturbed {row.disturbed:.0%}[/yellow]" if row.disturbed > DISTURBED else ""
-        table.add_row(f"[bold]{row.name}[/bold]{disturbed}")
-        for phase in PHASES:
-            times, cells = row.times[phase], []
-            for name in ours:
-                cells += [time_cell(times.get(name)), ratio_cell(row.ratio(name, phase=phase))]
-            cells += [time_cell(times.get(TORCH)), digits(row.ratio(AGAIN, phase=phase) or 1.0)]
-            target = aim(row.name) if phase == "step" else None
-            cells.append("" if target is None else f"{target:g}")
-            if compiled:
-                cells.append(time_cell(times.get(COMPILED), row.notes.get(COMPILED, "")))
-            table.add_row(f"  {phase}", *cells)
-        cells = []
-        for name in ours:
-            cells += [megabytes(row.memory.get(name)), _memory_ratio(row, name)]
-        table.add_row("  peak memory", *cells, megabytes(row.memory.get(TORCH)), end_section=True)
-    return table
-
-
-def brief(rows: list[Row]) -> Table:
-    """The step alone."""
+    """A line for each row: the step's times on both sides, their ratio, and that of the peak memory."""
+    compiled = any(COMPILED in row.times.get("step", ()) for row in rows)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("step", no_wrap=True)
-    for name in ("textbook", "kernels", "torch", "kernels / torch", "aim"):
+    table.add_column("step", no_wrap=True, min_width=30)
+    columns = ("scratch", "torch", "ratio", "aim", "textbook", "control", "memory", "ratio")
+    for name in (*columns, *((COMPILED,) if compiled else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        times, target = row.times["step"], aim(row.name)
-        cells = [time_cell(times.get(name)) for name in (TEXTBOOK, KERNELS, TORCH)]
-        table.add_row(row.name, *cells, ratio_cell(row.ratio(row.best)), "" if target is None else f"{target:g}")
+        disturbed = " [yellow]~[/yellow]" if row.disturbed > DISTURBED else ""
+        target, control = aim(row.name) if row.suite in AIMED else None, row.ratio(AGAIN)
+        table.add_row(
+            escape(row.name) + disturbed,
+            time_cell(row.spread(row.best)),
+            time_cell(row.spread(TORCH)),
+            ratio_cell(row.ratio(row.best)),
+            "" if target is None else f"{target:g}",
+            ratio_cell(row.ratio(TEXTBOOK)) if row.best != TEXTBOOK else "",
+            "" if control is None else digits(control),
+            megabytes(row.memory.get(row.best)),
+            ratio_cell(row.memory_ratio(row.best)),
+            *([time_cell(row.spread(COMPILED))] if compiled else []),
+        )
     return table
 
 
-def _memory_ratio(row: Row, name: str) -> str:
-    if row.memory.get(TORCH, 0) < 2**17 or name not in row.memory:
-        return ""
-    return ratio_cell(row.memory[name] / row.memory[TORCH])
+def build_memory(rows: list[Row]) -> Table:
+    """Both meters of a fresh process."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("peak memory of a step, in fresh processes", no_wrap=True)
+    for name in ("scratch", "torch", "ratio", "textbook", "resident: scratch", "torch", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        pages = [above_noise(row.resident.get(name)) for name in (row.best, TORCH)]
+        table.add_row(
+            escape(row.name),
+            megabytes(row.memory.get(row.best)),
+            megabytes(row.memory.get(TORCH)),
+            ratio_cell(row.memory_ratio(row.best)),
+            megabytes(row.memory.get(TEXTBOOK)) if row.best != TEXTBOOK else "",
+            *map(megabytes, pages),
+            ratio_cell(pages[0] / pages[1] if all(pages) else None),
+        )
+    return table
+
+
+def above_noise(resident: int | None) -> int | None:
+    return resident if resident and resident > NOISE else None
+
+
+def failures(rows: list[Row]) -> list[str]:
+    """A line for everything that has no time, or not its own."""
+    return [f"{row.name}: {name}: {reason}" for row in rows for name, reason in row.notes.items()]
 
 
 def summary(rows: list[Row]) -> list[str]:
-    """Geometric means over all rows, and what the control says about the noise."""
+    """Geometric means over these rows, and what the control says about the noise."""
     lines = []
-    for name in ratio_columns(rows):
-        ratios = [r for row in rows if (r := row.ratio(name)) is not None]
-        lines.append(f"step, {name} / torch: geometric mean {geometric_mean(ratios):.2f} over {len(ratios)} rows")
+    ratios = [r for row in rows if (r := row.ratio(row.best)) is not None]
+    if ratios:
+        lines.append(f"step, scratch / torch: geometric mean {geometric_mean(ratios):.2f} over {len(ratios)} rows")
+    textbook = [r for row in rows if (r := row.ratio(TEXTBOOK)) is not None]
+    if textbook:
+        lines.append(f"step, textbook / torch: geometric mean {geometric_mean(textbook):.2f} over {len(textbook)} rows")
     disturbed = sum(row.disturbed > DISTURBED for row in rows)
     if disturbed:
-        lines.append(f"[yellow]{disturbed} of {len(rows)} rows were disturbed by other work: time them again[/yellow]")
+        lines.append(
+            f"[yellow]{disturbed} of {len(rows)} rows (~) were disturbed by other work: time them again[/yellow]"
+        )
     controls = sorted(r for row in rows if (r := row.ratio(AGAIN)) is not None)
     if controls:
         lines.append(f"control, torch / torch: {controls[0]:.2f} to {controls[-1]:.2f}")
-    missed = [row for row in rows if (a := aim(row.name)) and (r := row.ratio(row.best)) and r > a]
-    aimed = sum(aim(row.name) is not None for row in rows)
-    if aimed:
-        lines.append(f"aims reached: {aimed - len(missed)} of {aimed}")
+    aims = [(r, a) for row in rows if row.suite in AIMED and (a := aim(row.name)) and (r := row.ratio(row.best))]
+    if aims:
+        lines.append(f"aims reached: {sum(r <= a for r, a in aims)} of {len(aims)}")
+    return lines
+
+
+def slopes(rows: list[Row]) -> list[str]:
+    """How time and memory grow along each curve."""
+    lines = []
+    for name in dict.fromkeys(row.curve for row in rows if row.curve):
+        points = [row for row in rows if row.curve == name]
+        words = []
+        for side in (points[-1].best, TORCH):
+            label = "torch" if side == TORCH else "scratch"
+            for what, value in (("time", slope(points, side)), ("memory", slope(points, side, memory=True))):
+                if value is not None:
+                    words.append(f"{label} {what} x^{value:.2f}")
+        lines.append(f"{name}: {', '.join(words)}")
     return lines
 
 
@@ -133,8 +152,17 @@ def show(record: Record, out: Console) -> None:
         out.print(f"[dim]{line}[/dim]", highlight=False)
     for warning in machines.warnings(record.machine):
         out.print(f"[yellow]warning: {warning}[/yellow]", highlight=False)
-    out.print()
-    out.print(build(record.rows))
-    out.print()
-    for line in summary(record.rows):
-        out.print(line, highlight=False)
+    for suite in dict.fromkeys(row.suite for row in record.rows):
+        rows = record.suite(suite)
+        out.print(f"\n[bold]{suite}[/bold]")
+        out.print((build_memory if suite == "memory" else build)(rows))
+        for line in (*summary(rows), *slopes(rows)):
+            out.print(line, highlight=False)
+    notes = failures([row for row in record.rows if row.failed])
+    if notes:
+        out.print(f"\n[red]{len(notes)} could not be measured[/red]")
+        for line in notes:
+            out.print(f"  {escape(line)}", highlight=False)
+    plain = [row.name for row in record.rows if row.suite == "ops" and row.notes.get(KERNELS) == NO_KERNEL]
+    if plain:
+        out.print(f"\n[dim]no kernel, the textbook is what runs: {escape('; '.join(plain))}[/dim]", highlight=False)

@@ -21,7 +21,8 @@ PHASES = ("forward", "backward", "step")
 
 TURN = 0.06  # seconds of counted runs a turn
 PAUSE = 0.04  # seconds before a turn: OpenBLAS spins for 26 ms, libgomp for a few
-ROUNDS = 3  # at least
+ROUNDS = 5  # at least: with fewer turns before and after, no change can be told from chance
+LONG = 0.2  # seconds of a run from which on waking the threads is no part of it worth a run that is not counted
 
 
 def _nothing() -> None:
@@ -44,6 +45,7 @@ class Subject:
     around: Callable[[], AbstractContextManager] = nullcontext
     synchronize: Callable[[], None] = _nothing
     memory: str = "numpy"  # which allocator its peak is read from: see memory.py
+    traffic: int = 0  # bytes that any implementation must move: see roofline.py
 
     def run(self) -> tuple[float, float, float]:
         """Seconds of the forward, the backward, and the whole step with the optimizer."""
@@ -62,12 +64,16 @@ class Subject:
 
 
 class Spread(NamedTuple):
-    """Seconds: median, 20th and 80th percentile, and of how many runs."""
+    """Seconds: median, 20th and 80th percentile, of how many runs, and the median of each turn.
+
+    Runs of one turn resemble each other; it is the turns that are independent enough to be tested for a change.
+    """
 
     median: float
     q20: float
     q80: float
     n: int
+    turns: tuple[float, ...] = ()
 
 
 @dataclass
@@ -77,13 +83,13 @@ class Timing:
     phases: dict[str, dict[str, Spread]]
     disturbed: float
 
-    def ratio(self, name: str, base: str, phase: str = "step") -> float:
-        return self.phases[phase][name].median / self.phases[phase][base].median
 
-
-def spread(seconds) -> Spread:
-    q20, median, q80 = np.quantile(seconds, (0.2, 0.5, 0.8))
-    return Spread(float(median), float(q20), float(q80), len(seconds))
+def spread(turns: list[list[float]]) -> Spread:
+    """Of the runs' seconds, turn by turn."""
+    runs = [seconds for turn in turns for seconds in turn]
+    q20, median, q80 = np.quantile(runs, (0.2, 0.5, 0.8))
+    medians = tuple(float(f"{np.median(turn):.5g}") for turn in turns)
+    return Spread(float(median), float(q20), float(q80), len(runs), medians)
 
 
 def _foreign_cpu() -> float:
@@ -92,29 +98,32 @@ def _foreign_cpu() -> float:
     return sum(total) - total.idle - getattr(total, "iowait", 0.0) - own
 
 
-def alternate(subjects: dict[str, Subject], seconds: float = 1.0, turn: float = TURN) -> Timing:
-    """Let the subjects take turns for about `seconds` each."""
+def alternate(subjects: dict[str, Subject], seconds: float = 1.0, turn: float = TURN, rounds: int = ROUNDS) -> Timing:
+    """Let the subjects take turns for about `seconds` each, and at least `rounds` turns each."""
     quiet: dict[str, list] = {name: [] for name in subjects}
     disturbed: dict[str, list] = {name: [] for name in subjects}
-    turns = dropped = 0
+    done = dropped = 0
     gc.collect()
     deadline = time.perf_counter() + seconds * len(subjects)
     order = list(subjects.items())
-    while turns < ROUNDS * len(subjects) or time.perf_counter() < deadline:
+    while done < rounds * len(subjects) or time.perf_counter() < deadline:
         for name, subject in order:
             with subject.around():
                 time.sleep(PAUSE)
-                subject.run()
                 before, start, runs = _foreign_cpu(), time.perf_counter(), []
-                while len(runs) < 2 or time.perf_counter() - start < turn:
+                first = subject.run()
+                if sum(first[:2]) > LONG:
+                    runs.append(first)
+                while not runs or time.perf_counter() - start < turn:
                     runs.append(subject.run())
             # The system counts in hundredths of a second.
             other = _foreign_cpu() - before > 0.02 + 0.06 * (time.perf_counter() - start)
-            (disturbed if other else quiet)[name] += runs
-            turns, dropped = turns + 1, dropped + other
+            (disturbed if other else quiet)[name].append(runs)
+            done, dropped = done + 1, dropped + other
         order.reverse()  # nobody always comes after the same other
-    runs = {name: quiet[name] if len(quiet[name]) >= 4 else quiet[name] + disturbed[name] for name in subjects}
+    turns = {name: quiet[name] if len(quiet[name]) >= 3 else quiet[name] + disturbed[name] for name in subjects}
     phases = {
-        phase: {name: spread([run[i] for run in of]) for name, of in runs.items()} for i, phase in enumerate(PHASES)
+        phase: {name: spread([[run[i] for run in turn] for turn in of]) for name, of in turns.items()}
+        for i, phase in enumerate(PHASES)
     }
-    return Timing(phases, dropped / turns)
+    return Timing(phases, dropped / done)
