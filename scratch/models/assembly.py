@@ -6,6 +6,7 @@ Axes: N batch, C channels, H W image.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -29,14 +30,28 @@ class Trunk(Module):
     def forward(self, x):
         """x (N, C, H, W) -> scores (N, num_classes). backward : dy -> dx."""
         check_images(type(self).__name__, x, self.in_channels)
-        return chain(x, *self.steps())
+        with unchanged_on_error(self):
+            return chain(x, *self.steps())
 
     def predict(self, x):
         """The scores alone, with the memory of one step at a time."""
         check_images(type(self).__name__, x, self.in_channels)
-        for step in self.steps():
-            x = step.predict(x) if isinstance(step, Module) else step(x)[0]
+        with unchanged_on_error(self):
+            for step in self.steps():
+                x = step.predict(x) if isinstance(step, Module) else step(x)[0]
         return x
+
+
+@contextmanager
+def unchanged_on_error(module: Module):
+    """Put running statistics back where a later layer finds the images too small: an error changes nothing."""
+    buffers = [(b, b.copy()) for b in module.buffers()] if module.training else []
+    try:
+        yield
+    except Exception:
+        for buffer, before in buffers:
+            buffer[...] = before
+        raise
 
 
 def check_images(name: str, x, channels: int) -> None:
