@@ -77,7 +77,8 @@ class Layer:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def built(self, package):
-        return getattr(package, self.name)(**self.config)
+        made = getattr(package, self.name, None) or getattr(package.models, self.name)
+        return made(**self.config)
 
 
 @dataclass(frozen=True)
