@@ -263,5 +263,8 @@ def _failures(rows: list[Row]) -> str:
     plain = [row.name for row in rows if row.suite == "ops" and row.notes.get(KERNELS) == NO_KERNEL]
     text = f"<h3>Could not be measured</h3><ul>{''.join(failed)}</ul>" if failed else ""
     if plain:
-        text += f"<h3>No kernel: the textbook is what runs</h3><p>{escape('; '.join(plain))}</p>"
+        names = "".join(f"<li>{escape(name)}" for name in plain)
+        text += (
+            f"<details><summary>{len(plain)} rows have no kernel: the textbook runs</summary><ul>{names}</ul></details>"
+        )
     return f"<section><h2>What is missing</h2>{text}</section>" if text else ""
