@@ -33,7 +33,7 @@ lint: $(STAMP)  ## ruff and pyright
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pyright
 
-bench: $(STAMP)  ## time scratch against PyTorch (12 minutes); writes report/speed.html and report/speed.json
+bench: $(STAMP)  ## time scratch against PyTorch; writes report/speed.html and report/speed.json
 	$(RUN) -m benchmarks --json report/speed.json --html report/speed.html
 
 clean:  ## remove .venv, caches and generated reports
