@@ -1,6 +1,7 @@
 """Whole networks and the blocks of papers, composed of the topics: forward and backward written out."""
 
 from scratch.models.alexnet import AlexNet
+from scratch.models.attention_decoder import AttentionSeq2Seq, BahdanauDecoder, LuongDecoder
 from scratch.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from scratch.models.channel_attention import ECAAttention, SEAttention, SKAttention
@@ -38,6 +39,8 @@ __all__ = [
     "AdditiveAttention",
     "Affine",
     "AlexNet",
+    "AttentionSeq2Seq",
+    "BahdanauDecoder",
     "BasicBlock",
     "Bottleneck",
     "CausalSelfAttention",
@@ -57,6 +60,7 @@ __all__ = [
     "Inception",
     "LeNet",
     "LinearNet",
+    "LuongDecoder",
     "MLP",
     "MixerBlock",
     "MlpBlock",

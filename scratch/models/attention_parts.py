@@ -1,4 +1,7 @@
-"""What several attention modules share: gates, and checks of what they are given."""
+"""What several attention modules share: gates, means of maps, and checks of what they are given.
+
+Axes: N C H W images.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scratch.adaptive_pooling import adaptive_avg_pool2d
 from scratch.containers import chain
 from scratch.op import unbroadcast
+from scratch.reshaping import flatten, unflatten
 
 
 def gated(x, *steps: Callable):
@@ -20,6 +25,16 @@ def gated(x, *steps: Callable):
         return dy * gate + gate_backward(dgate)
 
     return x * gate, backward
+
+
+def channel_means(x):
+    """(N, C, H, W) -> (N, C): the mean of every map."""
+    return chain(x, lambda x: adaptive_avg_pool2d(x, 1), lambda means: flatten(means, 1))
+
+
+def as_maps(weights):
+    """(N, C) -> (N, C, 1, 1), which broadcasts to images."""
+    return unflatten(weights, 1, (weights.shape[1], 1, 1))
 
 
 def check_images(name: str, x, channels: int, argument: str = "channel") -> None:
@@ -49,6 +64,14 @@ def reduced(name: str, channels: int, reduction: int) -> int:
             f"choose a reduction from 1 to {channels}"
         )
     return channels // reduction
+
+
+def check_odd(name: str, *kernel_sizes: int) -> None:
+    """Raise ValueError for an even kernel: with kernel_size // 2 of padding it would not keep the size."""
+    if any(k < 1 or k % 2 == 0 for k in kernel_sizes):
+        raise ValueError(
+            f"{name}: kernel sizes must be odd, to keep H and W, but are {', '.join(map(str, kernel_sizes))}"
+        )
 
 
 def check_divides(name: str, whole: str, total: int, part: str, count: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from scratch import init, random
 from scratch.attention import default_scale, softmax_or_zeros
+from scratch.containers import chain
 from scratch.dropout import Dropout
 from scratch.linear import Linear
 from scratch.models.attention_parts import check_divides, check_tokens
@@ -110,25 +111,26 @@ def mix_backward(dy, saved):
 mix = Op(mix_forward, mix_backward)
 
 
-def attend(q, k, v, attention_mask, attention_weights, dropout: Module):
-    """dropout(softmax(scores(q, k) · attention_weights, masked)) @ v and its backward: dy -> dq, dk, dv, dweights.
+def attend(q, k, v, attention_mask, attention_weights, *, before=(), after=()):
+    """y = after(softmax(before(scores(q, k)) · attention_weights, masked)) @ v.
 
-    q (B, h, T, k), k (B, h, S, k), v (B, h, S, v) -> (B, h, T, v).
+    q (B, h, T, k), k (B, h, S, k), v (B, h, S, v) -> y (B, h, T, v). before, after : steps on (B, h, T, S).
+    backward : dy -> dq, dk, dv, dattention_weights (None where there are none).
     """
-    s, scores_back = scores(q, k)  # (B, h, T, S)
+    s, scores_backward = scores(q, k)  # (B, h, T, S)
+    s, before_backward = chain(s, *before)
     if attention_weights is not None:
-        s, multiply_back = multiply(s, attention_weights)
-    weights, softmax_back = masked_softmax(s, attention_mask)
-    dropped, dropout_back = dropout(weights)
-    y, mix_back = mix(dropped, v)
+        s, multiply_backward = multiply(s, attention_weights)
+    weights, softmax_backward = masked_softmax(s, attention_mask)
+    weights, after_backward = chain(weights, *after)
+    y, mix_backward = mix(weights, v)
 
     def backward(dy):
-        ddropped, dv = mix_back(dy)
-        ds = softmax_back(dropout_back(ddropped))
-        dattention_weights = None
+        dweights, dv = mix_backward(dy)
+        ds, dattention_weights = softmax_backward(after_backward(dweights)), None
         if attention_weights is not None:
-            ds, dattention_weights = multiply_back(ds)
-        dq, dk = scores_back(ds)
+            ds, dattention_weights = multiply_backward(ds)
+        dq, dk = scores_backward(before_backward(ds))
         return dq, dk, dv, dattention_weights
 
     return y, backward
@@ -181,6 +183,9 @@ class DotProductAttention(Module):
         """q (B, T, h·k), k (B, S, h·k), v (B, S, h·v), and the backward of all three."""
         raise NotImplementedError
 
+    def attend(self, q, k, v, attention_mask, attention_weights):
+        return attend(q, k, v, attention_mask, attention_weights, after=[self.dropout])
+
     def forward(self, queries, keys, values, attention_mask=None, attention_weights=None):
         """queries (B, T, E), keys and values (B, S, E) -> y (B, T, E).
 
@@ -195,10 +200,11 @@ class DotProductAttention(Module):
 
         A query all of whose keys are masked gets fc_o's bias, as if it had found zeros.
         """
-        self._check(queries, keys, values, attention_mask, attention_weights)
+        self._check(queries, keys, values)
         (q, k, v), project_backward = self.project(queries, keys, values)
+        check_masks(type(self).__name__, (len(q), self.h, q.shape[1], k.shape[1]), attention_mask, attention_weights)
         heads = [split_heads(a, self.h) for a in (q, k, v)]  # (B, h, T, k), (B, h, S, k), (B, h, S, v)
-        mixed, attend_backward = attend(*heads, attention_mask, attention_weights, self.dropout)
+        mixed, attend_backward = self.attend(*heads, attention_mask, attention_weights)
         y, out_backward = self.fc_o(join_heads(mixed))  # (B, T, h·v) -> (B, T, E)
 
         def backward(dy):
@@ -212,7 +218,7 @@ class DotProductAttention(Module):
 
         return y, backward
 
-    def _check(self, queries, keys, values, attention_mask, attention_weights) -> None:
+    def _check(self, queries, keys, values) -> None:
         name = type(self).__name__
         check_tokens(name, self.fc_o.out_features, queries=queries, keys=keys, values=values)
         if keys.shape != values.shape or len(keys) != len(queries):
@@ -220,8 +226,6 @@ class DotProductAttention(Module):
                 f"{name}: there must be one value for every key, and one batch size, "
                 f"but got queries {queries.shape}, keys {keys.shape}, values {values.shape}"
             )
-        scores_shape = len(queries), self.h, queries.shape[1], keys.shape[1]
-        check_masks(name, scores_shape, attention_mask, attention_weights)
 
 
 class ScaledDotProductAttention(DotProductAttention):

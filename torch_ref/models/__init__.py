@@ -1,6 +1,7 @@
 """The twins of scratch.models: the same networks in PyTorch, forward only, with the same state_dict keys."""
 
 from torch_ref.models.alexnet import AlexNet
+from torch_ref.models.attention_decoder import AttentionSeq2Seq, BahdanauDecoder, LuongDecoder
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAttention
@@ -38,6 +39,8 @@ __all__ = [
     "AdditiveAttention",
     "Affine",
     "AlexNet",
+    "AttentionSeq2Seq",
+    "BahdanauDecoder",
     "BasicBlock",
     "Bottleneck",
     "CausalSelfAttention",
@@ -57,6 +60,7 @@ __all__ = [
     "Inception",
     "LeNet",
     "LinearNet",
+    "LuongDecoder",
     "MLP",
     "MixerBlock",
     "MlpBlock",

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from torch_ref.models.attention_parts import with_unseen_bias
+
 
 def attention(q, k, v, attention_mask, attention_weights, dropout):
     """q (B, h, T, k), k (B, h, S, k), v (B, h, S, v); a query without any key gets zeros."""
@@ -40,7 +42,9 @@ class ScaledDotProductAttention(nn.Module):
         start_small(self)
 
     def forward(self, queries, keys, values, attention_mask=None, attention_weights=None):
-        q, k, v = (split(fc(x), self.h) for fc, x in ((self.fc_q, queries), (self.fc_k, keys), (self.fc_v, values)))
+        q, v = self.fc_q(queries), self.fc_v(values)
+        k = self.fc_k(keys) if attention_weights is not None else with_unseen_bias(self.fc_k, keys)
+        q, k, v = (split(x, self.h) for x in (q, k, v))
         mixed = attention(q, k, v, attention_mask, attention_weights, self.dropout)
         return self.fc_o(mixed.transpose(1, 2).flatten(2))
 

@@ -7,37 +7,37 @@ from parity_tests.pair import Case, Pair, bools, floats
 
 @st.composite
 def broadcast(draw, shape):
-    """A shape that broadcasts to this one: without B and h, or with size 1 in the place of some axes but the last."""
+    """A shape that broadcasts to this one: without B and h, or with size 1 in the place of some axes.
+
+    Not of the last: the same factor for all scores of a query leaves the gradient of fc_k's bias at 0 but for rounding.
+    """
     *others, last = shape
     return (*(draw(st.sampled_from([n, 1])) for n in others[draw(st.integers(0, 2)) :]), last)
 
 
 @st.composite
-def sequences(draw, width, heads, weighted):
+def sequences(draw, width, heads):
     B, T, S = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
     inputs = {"queries": floats(B, T, width), "keys": floats(B, S, width), "values": floats(B, S, width)}
     if draw(st.booleans()):
         inputs["attention_mask"] = bools(*draw(broadcast((B, heads, T, S))))
-    if weighted or draw(st.booleans()):
+    if draw(st.booleans()):
         inputs["attention_weights"] = floats(*draw(broadcast((B, heads, T, S))))
     return inputs
 
 
 @st.composite
 def projected_cases(draw):
-    """Always with attention weights: without them the softmax is blind to fc_k's bias, whose gradient is 0 but for
-    rounding, and the float32 check compares rounding with luck. Cases without are in test_dot_product_attention.
-    """
-    config = {"d_model": draw(st.integers(1, 5)), "d_k": draw(st.integers(1, 3)), "d_v": draw(st.integers(1, 3))}
+    config = {"d_model": draw(st.integers(2, 6)), "d_k": draw(st.integers(1, 3)), "d_v": draw(st.integers(1, 3))}
     config |= {"h": draw(st.integers(1, 3)), "dropout": 0.0}
-    return Case(draw(sequences(config["d_model"], config["h"], weighted=True)), config)
+    return Case(draw(sequences(config["d_model"], config["h"])), config)
 
 
 @st.composite
 def plain_cases(draw):
     heads = draw(st.integers(1, 3))
     width = heads * draw(st.integers(1, 3))
-    return Case(draw(sequences(width, heads, weighted=False)), {"d_model": width, "h": heads, "dropout": 0.0})
+    return Case(draw(sequences(width, heads)), {"d_model": width, "h": heads, "dropout": 0.0})
 
 
 def case(B, T, S, width, more=None, **config):
