@@ -4,6 +4,7 @@ from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.attention_decoder import AttentionSeq2Seq, BahdanauDecoder, LuongDecoder
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
+from torch_ref.models.cbam import CBAMBlock, ChannelAttention, SpatialAttention
 from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAttention
 from torch_ref.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from torch_ref.models.diverse_branch import DiverseBranchBlock
@@ -35,6 +36,10 @@ from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
     "ACNet",
     "AdditiveAttention",
     "Affine",
@@ -43,7 +48,9 @@ __all__ = [
     "BahdanauDecoder",
     "BasicBlock",
     "Bottleneck",
+    "CBAMBlock",
     "CausalSelfAttention",
+    "ChannelAttention",
     "Chimera",
     "ConvNet",
     "DenseLayer",
@@ -53,15 +60,12 @@ __all__ = [
     "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
-    "GPT",
     "GPTBlock",
-    "GPTMLP",
     "GoogLeNet",
     "Inception",
     "LeNet",
     "LinearNet",
     "LuongDecoder",
-    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -81,21 +85,21 @@ __all__ = [
     "Seq2SeqDecoder",
     "Seq2SeqEncoder",
     "SimplifiedScaledDotProductAttention",
+    "SpatialAttention",
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
-    "VGG",
     "densenet121",
     "densenet169",
     "densenet201",
     "gMLP",
-    "resnet101",
-    "resnet152",
     "resnet18",
     "resnet34",
     "resnet50",
-    "resnext101_32x8d",
+    "resnet101",
+    "resnet152",
     "resnext50_32x4d",
+    "resnext101_32x8d",
     "small_lenet",
     "vgg11",
     "vgg13",
