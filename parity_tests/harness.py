@@ -206,8 +206,8 @@ def torch_module(cls: type) -> type:
             for slot in self.slots.values():
                 slot.grad = None
 
-        def named_parameters(self):
-            return iter(self.slots.items())
+        def named_parameters(self, remove_duplicate=True):
+            return ((n, self.slots[n]) for n, _ in self.module.named_parameters(remove_duplicate=remove_duplicate))
 
         def named_buffers(self):
             return ((name, b.detach().numpy()) for name, b in self.module.named_buffers())

@@ -68,3 +68,21 @@ def test_reprs_are_torchs():
     for options in ({"scale_factor": 2, "mode": "bilinear"}, {"size": (3, 4)}, {"scale_factor": (2, 3)}):
         assert repr(scratch.Upsample(**options)) == repr(torch.nn.Upsample(**options))
     assert repr(scratch.UpsamplingBilinear2d(scale_factor=2)) == repr(torch.nn.UpsamplingBilinear2d(scale_factor=2))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
+def test_a_factor_that_keeps_or_doubles_the_length_is_taken_as_torch_takes_it(mode, channels_last):
+    # 2 · 1.3 -> 2 and 2 · 2.3 -> 4, 3 · 1.2 -> 3 and 3 · 2.1 -> 6: copied or doubled in some modes, sampled in others
+    x = np.random.default_rng(0).normal(size=(1, 2, 2, 3))
+    tensor = torch.tensor(x).contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    for factors in ((1.3, 1.2), (2.3, 1.2), (1.3, 2.1), (2.3, 2.1)):
+        options = {"scale_factor": factors, "mode": mode, "recompute_scale_factor": False}
+        want = torch.nn.functional.interpolate(tensor, **options).numpy()
+        np.testing.assert_allclose(F.interpolate(x, **options)[0], want, atol=1e-12)
+
+
+def test_antialiasing_reads_every_pixel_of_an_image_one_pixel_wide():
+    # from 2 rows to 3: the middle one lies between them
+    x = np.array([[[[1.0], [4.0]]]])
+    assert F.interpolate(x, (3, 1), mode="bilinear", antialias=True)[0].ravel().tolist() == [1, 2.5, 4]

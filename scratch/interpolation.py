@@ -61,8 +61,11 @@ def nearest_taps(length, outputs, factor, shift, dtype):
 
 
 def linear_taps(length, outputs, factor, align_corners):
-    """The two neighbours, weighted by how near they are; beyond the first and last place these two."""
-    source, _ = _sources(length, outputs, factor, align_corners)
+    """The two neighbours, weighted by how near they are; beyond the first and last place these two.
+
+    Where the length stays, torch copies, whatever the factor.
+    """
+    source, _ = _sources(length, outputs, None if outputs == length else factor, align_corners)
     source = np.clip(source, 0, length - 1)
     left = np.floor(source).astype(np.int64)
     t = source - left
@@ -130,7 +133,8 @@ def interpolate_forward(
     align_corners : for linear and cubic modes: whether the first and last places of x and y meet, instead of their
         edges.
     recompute_scale_factor : whether places are reckoned from the sizes P and L instead of from scale_factor.
-    antialias : for bilinear and bicubic (a = -1/2 then): widen the kernel where the image shrinks.
+    antialias : for bilinear and bicubic (a = -1/2 then): widen the kernel where the image shrinks. (torch 2.13 reads
+        only the first pixel of an image one pixel wide; here every pixel counts.)
 
     Returns
     -------
@@ -165,6 +169,8 @@ def interpolate_forward(
         raise ValueError(f"interpolate: only the batch may be empty, but x is {x.shape} and the new size {sizes}")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](x, sizes)
+    if mode == "nearest" and x.ndim == 4:  # torch copies or doubles such an image, whatever the factor
+        factors = tuple(None if p in (l, 2 * l) else f for l, p, f in zip(inputs, sizes, factors))
     taps = [_taps(mode, antialias, bool(align_corners), x.dtype, *axis) for axis in zip(inputs, sizes, factors)]
     y = x
     for axis, (places, weights) in enumerate(taps, start=2):
