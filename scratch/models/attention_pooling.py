@@ -42,11 +42,12 @@ def gaussian_scores_forward(query, key, w):
 
 
 def differences(query, key):
-    return query[..., :, None, :] - key[..., None, :, :]  # (*, T, S, d)
+    """query_t - key_s, (*, d, T, S): with d in front, NumPy's inner loop runs over the many keys."""
+    return query.swapaxes(-1, -2)[..., :, None] - key.swapaxes(-1, -2)[..., None, :]
 
 
 def squares(difference):
-    return (difference * difference).sum(axis=-1)  # (*, T, S, d) -> (*, T, S)
+    return (difference * difference).sum(axis=-3)  # (*, d, T, S) -> (*, T, S)
 
 
 def gaussian_scores_backward(dscores, saved):
@@ -55,9 +56,10 @@ def gaussian_scores_backward(dscores, saved):
     # scores = -w² / 2 * squares
     dw = -w * (dscores * squares(difference)).sum()
     dsquares = -0.5 * w * w * dscores
-    # squares = difference² summed over d, difference = query - key
-    ddifference = 2 * dsquares[..., None] * difference
-    return unbroadcast(ddifference.sum(axis=-2), query.shape), unbroadcast(-ddifference.sum(axis=-3), key.shape), dw
+    # squares = difference² summed over d, difference = query - key: each query met S keys, each key T queries
+    dquery = 2 * np.einsum("...ts,...dts->...td", dsquares, difference)
+    dkey = -2 * np.einsum("...ts,...dts->...sd", dsquares, difference)
+    return unbroadcast(dquery, query.shape), unbroadcast(dkey, key.shape), dw
 
 
 gaussian_scores = Op(gaussian_scores_forward, gaussian_scores_backward)
