@@ -17,9 +17,9 @@ def interpolate_cases(draw, modes, module, any_corners=True):
         sizes = draw(st.tuples(*[st.integers(1, 9)] * n))
         config["size"] = sizes[0] if draw(st.booleans()) else sizes
     else:
-        # where a factor keeps or doubles a length by rounding, torch's nearest has two opinions: its forward rounds
-        # (but for images), its backward copies, which is not the forward's derivative
-        exact = mode == "nearest" and n != 2
+        # where a factor keeps or doubles a length by rounding, torch has two opinions in these modes: its forward goes
+        # by the factor, its backward copies, which is not the forward's derivative
+        exact = mode == "bicubic" or (mode == "nearest" and n != 2)
         factors = st.sampled_from([1.0, 2.0, 3.0] if exact else [1.0, 1.3, 2.0, 2.3, 2.5, 3.0])
         many = draw(st.tuples(*[factors] * n))
         shrink = st.sampled_from([0.4, 0.5, 0.77])
