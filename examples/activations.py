@@ -51,7 +51,7 @@ def naive(stage, name: str, x):
 
 
 def plot_all(x, curves):
-    figure, axes = plt.subplots(4, 7, figsize=(16, 8.5), sharex=True)
+    figure, axes = plt.subplots(4, 7, figsize=(16, 8.5), sharex=True, sharey=True)
     for ax, (name, (y, slope)) in zip(axes.flat, curves.items()):
         ax.axhline(0, color="0.8", lw=0.8)
         ax.axvline(0, color="0.8", lw=0.8)
@@ -63,7 +63,7 @@ def plot_all(x, curves):
         ax.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     axes.flat[-1].legend(handles, labels, loc="center", fontsize=12)
-    figure.tight_layout()
+    figure.subplots_adjust(hspace=0.3)
     return figure
 
 
@@ -75,7 +75,7 @@ def plot_stable(x, curves):
         ax.set_title(name)
         ax.set_xlabel("x")
     axes[0].legend(loc="lower right", fontsize=8)
-    figure.tight_layout()
+    figure.subplots_adjust(hspace=0.3)
     return figure
 
 

@@ -162,7 +162,7 @@ class Stage:
         """Write a matplotlib figure as `<name>.png`, close it, and say where."""
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"{name}{'_torch' if self.torch else ''}.png"
-        figure.savefig(path, dpi=110, bbox_inches="tight")
+        figure.savefig(path, dpi=110, bbox_inches=None if self.smoke else "tight")  # which draws twice
         plt.close(figure)
         print(f"picture: {path}")
         return path
