@@ -16,6 +16,7 @@ from torch_ref.models.gpt import GPT, GPTMLP, CausalSelfAttention, GPTBlock
 from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from torch_ref.models.nin import NiN
+from torch_ref.models.positional_encoding import LearnedPositionalEncoding, PositionalEncoding
 from torch_ref.models.reparameterisation import ACNet, RepBlock
 from torch_ref.models.repmlp import RepMLP
 from torch_ref.models.resmlp import Affine, ResMLP, ResMLPBlock
@@ -36,10 +37,6 @@ from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
-    "GPT",
-    "GPTMLP",
-    "MLP",
-    "VGG",
     "ACNet",
     "AdditiveAttention",
     "Affine",
@@ -60,12 +57,16 @@ __all__ = [
     "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
+    "GPT",
     "GPTBlock",
+    "GPTMLP",
     "GoogLeNet",
     "Inception",
     "LeNet",
+    "LearnedPositionalEncoding",
     "LinearNet",
     "LuongDecoder",
+    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -73,6 +74,7 @@ __all__ = [
     "NadarayaWatson",
     "NestMLP",
     "NiN",
+    "PositionalEncoding",
     "RepBlock",
     "RepMLP",
     "ResMLP",
@@ -89,17 +91,18 @@ __all__ = [
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "VGG",
     "densenet121",
     "densenet169",
     "densenet201",
     "gMLP",
+    "resnet101",
+    "resnet152",
     "resnet18",
     "resnet34",
     "resnet50",
-    "resnet101",
-    "resnet152",
-    "resnext50_32x4d",
     "resnext101_32x8d",
+    "resnext50_32x4d",
     "small_lenet",
     "vgg11",
     "vgg13",
