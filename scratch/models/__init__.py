@@ -3,6 +3,7 @@
 from scratch.models.alexnet import AlexNet
 from scratch.models.attention_decoder import AttentionSeq2Seq, BahdanauDecoder, LuongDecoder
 from scratch.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
+from scratch.models.bam import BAMBlock, ChannelGate, SpatialGate
 from scratch.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from scratch.models.cbam import CBAMBlock, ChannelAttention, SpatialAttention
 from scratch.models.channel_attention import ECAAttention, SEAttention, SKAttention
@@ -34,6 +35,7 @@ from scratch.models.resnet import (
 )
 from scratch.models.seq2seq import Seq2Seq, Seq2SeqDecoder, Seq2SeqEncoder
 from scratch.models.text_cnn import TextCNN
+from scratch.models.transformer_seq2seq import TransformerSeq2Seq
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
@@ -42,12 +44,14 @@ __all__ = [
     "Affine",
     "AlexNet",
     "AttentionSeq2Seq",
+    "BAMBlock",
     "BahdanauDecoder",
     "BasicBlock",
     "Bottleneck",
     "CBAMBlock",
     "CausalSelfAttention",
     "ChannelAttention",
+    "ChannelGate",
     "Chimera",
     "ConvNet",
     "DenseLayer",
@@ -88,9 +92,11 @@ __all__ = [
     "Seq2SeqEncoder",
     "SimplifiedScaledDotProductAttention",
     "SpatialAttention",
+    "SpatialGate",
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "TransformerSeq2Seq",
     "VGG",
     "densenet121",
     "densenet169",

@@ -3,6 +3,7 @@
 from torch_ref.models.alexnet import AlexNet
 from torch_ref.models.attention_decoder import AttentionSeq2Seq, BahdanauDecoder, LuongDecoder
 from torch_ref.models.attention_pooling import AdditiveAttention, DotProductAttention, NadarayaWatson
+from torch_ref.models.bam import BAMBlock, ChannelGate, SpatialGate
 from torch_ref.models.blocks import MLP, Chimera, ConvNet, FixedHiddenMLP, LinearNet, MySequential, NestMLP, TiedMLP
 from torch_ref.models.cbam import CBAMBlock, ChannelAttention, SpatialAttention
 from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAttention
@@ -34,6 +35,7 @@ from torch_ref.models.resnet import (
 )
 from torch_ref.models.seq2seq import Seq2Seq, Seq2SeqDecoder, Seq2SeqEncoder
 from torch_ref.models.text_cnn import TextCNN
+from torch_ref.models.transformer_seq2seq import TransformerSeq2Seq
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
@@ -42,12 +44,14 @@ __all__ = [
     "Affine",
     "AlexNet",
     "AttentionSeq2Seq",
+    "BAMBlock",
     "BahdanauDecoder",
     "BasicBlock",
     "Bottleneck",
     "CBAMBlock",
     "CausalSelfAttention",
     "ChannelAttention",
+    "ChannelGate",
     "Chimera",
     "ConvNet",
     "DenseLayer",
@@ -88,9 +92,11 @@ __all__ = [
     "Seq2SeqEncoder",
     "SimplifiedScaledDotProductAttention",
     "SpatialAttention",
+    "SpatialGate",
     "SpatialGatingUnit",
     "TextCNN",
     "TiedMLP",
+    "TransformerSeq2Seq",
     "VGG",
     "densenet121",
     "densenet169",
