@@ -113,4 +113,5 @@ Pair(
         ),
     ],
     **NORMAL,
+    smooth=(),  # the parts have them; together in test_seq2seq, for both cells
 )
