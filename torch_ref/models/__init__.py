@@ -10,6 +10,7 @@ from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAtte
 from torch_ref.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
+from torch_ref.models.dual_attention import ChannelAttentionModule, DAModule, PositionAttentionModule
 from torch_ref.models.external_attention import ExternalAttention
 from torch_ref.models.gmlp import SpatialGatingUnit, gMLP
 from torch_ref.models.googlenet import GoogLeNet, Inception
@@ -39,6 +40,10 @@ from torch_ref.models.transformer_seq2seq import TransformerSeq2Seq
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "GPT",
+    "GPTMLP",
+    "MLP",
+    "VGG",
     "ACNet",
     "AdditiveAttention",
     "Affine",
@@ -51,9 +56,11 @@ __all__ = [
     "CBAMBlock",
     "CausalSelfAttention",
     "ChannelAttention",
+    "ChannelAttentionModule",
     "ChannelGate",
     "Chimera",
     "ConvNet",
+    "DAModule",
     "DenseLayer",
     "DenseNet",
     "DiverseBranchBlock",
@@ -61,16 +68,13 @@ __all__ = [
     "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
-    "GPT",
     "GPTBlock",
-    "GPTMLP",
     "GoogLeNet",
     "Inception",
     "LeNet",
     "LearnedPositionalEncoding",
     "LinearNet",
     "LuongDecoder",
-    "MLP",
     "MixerBlock",
     "MlpBlock",
     "MlpMixer",
@@ -78,6 +82,7 @@ __all__ = [
     "NadarayaWatson",
     "NestMLP",
     "NiN",
+    "PositionAttentionModule",
     "PositionalEncoding",
     "RepBlock",
     "RepMLP",
@@ -97,18 +102,17 @@ __all__ = [
     "TextCNN",
     "TiedMLP",
     "TransformerSeq2Seq",
-    "VGG",
     "densenet121",
     "densenet169",
     "densenet201",
     "gMLP",
-    "resnet101",
-    "resnet152",
     "resnet18",
     "resnet34",
     "resnet50",
-    "resnext101_32x8d",
+    "resnet101",
+    "resnet152",
     "resnext50_32x4d",
+    "resnext101_32x8d",
     "small_lenet",
     "vgg11",
     "vgg13",
