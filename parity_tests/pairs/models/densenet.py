@@ -1,4 +1,9 @@
-"""DenseNet and its layer: narrow, one or two blocks, both stems."""
+"""DenseNet and its layer: narrow, one or two blocks, both stems.
+
+In training much of what comes before a batch norm has a gradient close to 0 (the norm takes a shift away again), and
+what float32 makes of that is nothing but rounding. So the generic checks of the whole network run in evaluation, and
+test_assembly.py compares training.
+"""
 
 from hypothesis import strategies as st
 
@@ -17,16 +22,16 @@ def layer_cases(draw):
 def net_cases(draw):
     small, C = draw(st.booleans()), draw(st.sampled_from([1, 3]))
     config = {
-        "growth_rate": draw(st.integers(2, 3)),
+        "growth_rate": draw(st.integers(1, 3)),
         "block_config": draw(st.sampled_from([(1,), (2,), (1, 1)])),
-        "num_init_features": draw(st.integers(4, 6)),
+        "num_init_features": draw(st.integers(2, 4)),
         "bn_size": 2,
         "num_classes": draw(st.integers(1, 3)),
         "in_channels": C,
         "small_images": small,
     }
     H, W = (draw(st.integers(*((6, 8) if small else (17, 21)))) for _ in "HW")
-    return Case({"x": floats(4, C, H, W)}, config)
+    return Case({"x": floats(2, C, H, W)}, config, train=False)
 
 
 SMALL = {"growth_rate": 2, "block_config": (1, 1), "num_init_features": 3, "bn_size": 2, "num_classes": 2}

@@ -1,4 +1,9 @@
-"""GoogLeNet and its Inception block: narrow, one or two stages, with and without batch normalization."""
+"""GoogLeNet and its Inception block: narrow, one or two stages, with and without batch normalization.
+
+In training much of what comes before a batch norm has a gradient close to 0 (the norm takes a shift away again), and
+what float32 makes of that is nothing but rounding. So the generic checks of the whole network with batch norm run in
+evaluation, and test_assembly.py compares training.
+"""
 
 from hypothesis import strategies as st
 
@@ -19,7 +24,7 @@ def block_cases(draw):
 def net_cases(draw):
     small, C = draw(st.booleans()), draw(st.sampled_from([1, 3]))
     batch_norm = draw(st.booleans())
-    stages = (((2, 3, 2, 3, 2, 3),),) if batch_norm else (((2, 2, 3, 2, 2, 2),), ((3, 2, 2, 2, 3, 2),))
+    stages = (((2, 1, 2, 2, 1, 1),),) if batch_norm or not small else (((2, 2, 3, 2, 2, 2),), ((1, 1, 2, 1, 2, 1),))
     config = {
         "num_classes": draw(st.integers(1, 3)),
         "dropout": 0.0,
@@ -30,7 +35,7 @@ def net_cases(draw):
         "stages": stages,
     }
     H, W = (draw(st.integers(*((5, 7) if small else (19, 23)))) for _ in "HW")
-    return Case({"x": floats(4, C, H, W)}, config)
+    return Case({"x": floats(2, C, H, W)}, config, train=not batch_norm)
 
 
 NORMAL = {"regimes": ("normal",), "state": positive_norms}

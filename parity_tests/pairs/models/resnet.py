@@ -1,4 +1,9 @@
-"""ResNet and its blocks: with and without a change of shape, groups, both stems, narrow and shallow."""
+"""ResNet and its blocks: with and without a change of shape, groups, both stems, narrow and shallow.
+
+In training much of what comes before a batch norm has a gradient close to 0 (the norm takes a shift away again), and
+what float32 makes of that is nothing but rounding. So the generic checks of the whole network run in evaluation, and
+test_assembly.py compares training.
+"""
 
 from hypothesis import strategies as st
 
@@ -39,14 +44,14 @@ def net_cases(draw):
         "num_classes": draw(st.integers(1, 3)),
         "in_channels": C,
         "small_images": small,
-        "width": draw(st.integers(5, 6)),
+        "width": draw(st.integers(2, 4)),
     }
     if block == "bottleneck" and draw(st.booleans()):
         config |= {"groups": 2, "width_per_group": 64}
     if draw(st.booleans()):
         config["zero_init_residual"] = True
-    H, W = (draw(st.integers(*((6, 8) if small else (17, 19)))) for _ in "HW")  # at least 3x3 in the last stage
-    return Case({"x": floats(4, C, H, W)}, config)
+    H, W = (draw(st.integers(*((5, 7) if small else (17, 19)))) for _ in "HW")  # at least 3x3 in the last stage
+    return Case({"x": floats(3, C, H, W)}, config, train=False)
 
 
 NORMAL = {"regimes": ("normal",), "state": positive_norms}

@@ -1,7 +1,8 @@
 """VGG: one or two narrow stages, with and without batch normalization, odd and even images.
 
-In training the bias before a batch norm has the gradient 0, and what float32 makes of it is nothing but rounding: with
-batch norm the generic checks run in evaluation, and test_vgg.py compares training in float64.
+In training much of what comes before a batch norm has a gradient close to 0 (the norm takes a shift away again), and
+what float32 makes of that is nothing but rounding. So the generic checks of the network with batch norm run in
+evaluation, and test_assembly.py compares training.
 """
 
 from hypothesis import strategies as st
