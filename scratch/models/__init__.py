@@ -19,6 +19,7 @@ from scratch.models.lenet import LeNet, small_lenet
 from scratch.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from scratch.models.nin import NiN
 from scratch.models.positional_encoding import LearnedPositionalEncoding, PositionalEncoding
+from scratch.models.psa import PSA
 from scratch.models.reparameterisation import ACNet, RepBlock
 from scratch.models.repmlp import RepMLP
 from scratch.models.resmlp import Affine, ResMLP, ResMLPBlock
@@ -43,6 +44,7 @@ __all__ = [
     "GPT",
     "GPTMLP",
     "MLP",
+    "PSA",
     "VGG",
     "ACNet",
     "AdditiveAttention",

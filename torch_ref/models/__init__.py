@@ -19,6 +19,7 @@ from torch_ref.models.lenet import LeNet, small_lenet
 from torch_ref.models.mlp_mixer import MixerBlock, MlpBlock, MlpMixer
 from torch_ref.models.nin import NiN
 from torch_ref.models.positional_encoding import LearnedPositionalEncoding, PositionalEncoding
+from torch_ref.models.psa import PSA
 from torch_ref.models.reparameterisation import ACNet, RepBlock
 from torch_ref.models.repmlp import RepMLP
 from torch_ref.models.resmlp import Affine, ResMLP, ResMLPBlock
@@ -43,6 +44,7 @@ __all__ = [
     "GPT",
     "GPTMLP",
     "MLP",
+    "PSA",
     "VGG",
     "ACNet",
     "AdditiveAttention",
