@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import parity_tests.pairs  # noqa: F401  (fills the registry)
 from parity_tests import checks
 from parity_tests.pair import REGISTRY
+from parity_tests.tiny import tiny_blocks
 
 every_pair = pytest.mark.parametrize("pair", REGISTRY.values(), ids=list(REGISTRY))
 # a whole network at full size is left out: one ReLU that rounding tips over is worth more than all other errors
@@ -81,6 +82,13 @@ def test_takes_any_layout(pair, data):
 @given(data=st.data())
 def test_textbook_agrees_with_kernel(pair, data):
     checks.textbook_agrees_with_kernel(pair, in_either_mode(data, pair))
+
+
+@every_pair
+@given(data=st.data())
+def test_kernels_are_right_for_any_size_and_block(pair, data):
+    with tiny_blocks():
+        checks.matches_autograd(pair, in_either_mode(data, pair))
 
 
 @every_pair

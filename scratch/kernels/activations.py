@@ -34,13 +34,14 @@ LARGE = 16384  # items: below, the textbook's few calls take less time than sett
 
 def large(x, *_, **__) -> bool:
     """Whether x is worth blocks and of a dtype that they are written for."""
-    return x.size >= LARGE and x.dtype.char in "fd"
+    return x.ndim > 0 and x.size >= LARGE and x.dtype.char in "fd"
 
 
 def by_blocks(fill: Callable, *arrays: np.ndarray, outputs: int = 1, scratch: int = 0):
     """New arrays like the first one, filled by `fill(*slices of arrays, *slices of outputs, *scratch)`."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
     arrays = tuple(np.ascontiguousarray(a) for a in arrays)
-    made = tuple(np.empty_like(arrays[0]) for _ in range(outputs))
+    made = tuple(np.empty(shape, dtype) for _ in range(outputs))
     blockwise(fill, *arrays, *made, scratch=scratch)
     return made[0] if outputs == 1 else made
 

@@ -139,14 +139,14 @@ def _work(task, lo, hi):
         _here.inside = False
 
 
-def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int = BLOCK) -> None:
+def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int | None = None) -> None:
     """`fn(*slices)` on cache-sized slices of contiguous arrays of one size, flattened, in several threads if it pays.
 
     The first arrays are read, the last ones written, as fn likes. `scratch` more arrays are handed to fn behind them:
     working space of the first array's dtype, made once per thread.
     """
     flat = [a.reshape(-1) for a in arrays]
-    n = flat[0].size
+    n, block = flat[0].size, block or BLOCK
 
     def task(lo, hi):
         space = [np.empty(min(block, hi - lo), flat[0].dtype) for _ in range(scratch)]
