@@ -1,11 +1,11 @@
-"""Convolutions on the CPU: four ways to make a convolution a few large matrix products, and one for depthwise.
+"""Convolutions on the CPU: five ways to make a convolution a few large matrix products, and one for depthwise.
 
 Axes: N batch, C input channels (c of one group), D H W input, F filters, K R S kernel, O P Q output, G groups. Images
 are volumes of depth 1, sequences those of height 1, too.
 
 pointwise        1x1 kernels: one product per image, on x as it is.
 depthwise        one channel a group: see convolution_depthwise.py.
-batch innermost  small images: the columns of the whole batch, gathered in runs over the batch, one product for all.
+windows of rows  few channels in large images, or many small images: see convolution_windows.py.
 patches          few channels: all R*S shifted copies of an image, gathered in two steps, one product with a long sum.
 kernel rows      the rest: a copy of the image for each kernel column only; a kernel row is one product on a view of the
                  copies that starts so many image rows further down.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +31,8 @@ from scratch.kernels.convolution_columns import (
     volumes,
 )
 from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_forward, is_depthwise
-from scratch.sliding import Geometry, checked_geometry, inside, padded_sizes, taps
+from scratch.kernels.convolution_windows import suit_windows, windows_backward, windows_forward
+from scratch.sliding import Geometry, checked_geometry
 
 # ---------------------------------------------------------------------- kernel rows
 
@@ -205,96 +205,6 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
-# ---------------------------------------------------------------------- batch innermost
-
-UNCOPIED = 1_000_000  # OpenBLAS multiplies matrices of up to so many products as they are, larger ones copied first
-
-
-class BatchSaved(NamedTuple):
-    """The columns are small here, and kept."""
-
-    columns: tuple[np.ndarray, ...]  # (C, R, S, P, Q, n): those of consecutive images, one for each thread
-    weight: np.ndarray
-    geometry: Geometry
-    shape: tuple[int, ...]  # x's
-
-
-def _steps(products, length):
-    """Slices of the long axis, short enough that a product with each of them needs no copies."""
-    step = UNCOPIED // products
-    step = length if step < 256 else step
-    return [slice(i, i + step) for i in range(0, length, step)]
-
-
-def _turn(a, out):
-    """out = a transposed, in half the time of transposing all of a at once."""
-    for i in range(0, len(a), 256):
-        out[:, i : i + 256] = a[i : i + 256].T
-
-
-def batch_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    (N, C, *sizes), (F, _, *kernel) = x.shape, weight.shape
-    w = weight.reshape(F, -1)
-    y = np.empty((N, F * math.prod(g.out)), x.dtype)
-    parts = {}
-
-    def task(lo, hi):
-        n = hi - lo
-        xp = np.ascontiguousarray(x[lo:hi].reshape(n, -1).T).reshape(C, *sizes, n)
-        if any(map(any, g.padding)):
-            xp, inner = np.zeros((C, *padded_sizes(sizes, g), n), x.dtype), xp
-            xp[(slice(None), *inside(sizes, g))] = inner
-        parts[lo] = columns = np.empty((C, *kernel, *g.out, n), x.dtype)
-        for tap, seen in taps(kernel, g):
-            columns[(slice(None), *tap)] = xp[(slice(None), *seen)]
-        flat = columns.reshape(w.shape[1], -1)
-        product = np.empty((F, flat.shape[1]), x.dtype)
-        for some in _steps(w.size, flat.shape[1]):
-            np.matmul(w, flat[:, some], out=product[:, some])  # (F, C R S) @ (C R S, P Q n)
-        if bias is not None:
-            product += bias[:, None]
-        _turn(product.reshape(-1, n), y[lo:hi])
-
-    parallel(task, N, threads_for(y.size * w.shape[1]))
-    columns = tuple(parts[lo] for lo in sorted(parts))
-    return y.reshape(N, F, *g.out), BatchSaved(columns, weight, g, x.shape)
-
-
-def batch_backward(axes, dy, saved, needs=(True, True, True)):
-    columns, weight, g, (N, C, *sizes) = saved
-    F, _, *kernel = weight.shape
-    w = np.ascontiguousarray(weight.reshape(F, -1).T)  # (C R S, F)
-    dy = dy.reshape(N, -1)
-    ends = np.cumsum([part.shape[-1] for part in columns])
-    dx = np.empty((N, C * math.prod(sizes)), dy.dtype) if needs[0] else None
-    dw, dbias = np.zeros((len(columns), *w.shape), dy.dtype), np.empty((len(columns), F), dy.dtype)
-
-    def task(first, last):
-        for k in range(first, last):
-            n, hi = columns[k].shape[-1], ends[k]
-            d = np.ascontiguousarray(dy[hi - n : hi].T).reshape(F, -1)  # (F, P Q n)
-            dbias[k] = np.einsum("fp->f", d)
-            if needs[1]:
-                flat = columns[k].reshape(len(w), -1)
-                for some in _steps(w.size, flat.shape[1]):
-                    dw[k] += flat[:, some] @ d[:, some].T  # the longer side first, which BLAS likes better
-            if needs[0]:
-                dcolumns = np.empty((len(w), d.shape[1]), d.dtype)
-                for some in _steps(w.size, d.shape[1]):
-                    np.matmul(w, d[:, some], out=dcolumns[:, some])
-                dcolumns = dcolumns.reshape(columns[k].shape)
-                dxp = np.zeros((C, *padded_sizes(sizes, g), n), d.dtype)
-                for tap, seen in taps(kernel, g):
-                    dxp[(slice(None), *seen)] += dcolumns[(slice(None), *tap)]
-                _turn(dxp[(slice(None), *inside(sizes, g))].reshape(-1, n), dx[hi - n : hi])
-
-    parallel(task, len(columns))
-    dx = dx.reshape(N, C, *sizes) if needs[0] else None
-    dweight = dw.sum(axis=0).T.reshape(weight.shape).copy() if needs[1] else None
-    return dx, dweight, dbias.sum(axis=0) if needs[2] else None
-
-
 # ---------------------------------------------------------------------- pointwise
 
 
@@ -332,13 +242,6 @@ def is_pointwise(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, gr
     return suits(x, weight, axes) and math.prod(weight.shape[2:]) == 1 and plain and unpadded
 
 
-def is_small(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Few filters, too: for more, the columns of one image at a time stay in the cache and win."""
-    if not suits(x, weight, axes) or groups != 1 or len(x) < 16 or not 0 < len(weight) <= 16:
-        return False
-    return weight[0].size >= 2 * len(weight) and x[:, 0].size * weight[0].size <= 1 << 22
-
-
 def has_few_channels(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     few = 8 if math.prod(x.shape[-2:]) >= 2048 else 4
     return suits(x, weight, axes) and groups == 1 and x.shape[1] <= few and 0 not in weight.shape
@@ -352,7 +255,7 @@ for op, axes in ((conv1d, 1), (conv2d, 2), (conv3d, 3)):
     for forward, backward, when in (
         (pointwise_forward, pointwise_backward, is_pointwise),
         (depthwise_forward, depthwise_backward, is_depthwise),
-        (batch_forward, batch_backward, is_small),
+        (windows_forward, windows_backward, suit_windows),
         (patches_forward, patches_backward, has_few_channels),
         (rows_forward, rows_backward, is_usual),
     ):

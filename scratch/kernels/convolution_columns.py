@@ -54,7 +54,7 @@ class Columns:
                 rows = slice(u, u + len(range(first, H, s)))
                 there = (r, j, slice(None), slice(front, front + D), rows, slice(a, e))
                 here = (slice(first, None, s), slice(t * a + shift, t * (e - 1) + shift + 1, t))
-                self.pieces.append((there, (..., *here)))
+                self.pieces.append((there, (slice(None), slice(None), *here)))
 
     def zeros(self, channels, dtype):
         s, S, *sizes = self.shape
