@@ -22,6 +22,14 @@ class GLUSaved(NamedTuple):
     axis: int
 
 
+def check_halves(x, dim) -> None:
+    """Raise ValueError where x has no two halves along dim."""
+    if not -x.ndim <= dim < x.ndim:
+        raise ValueError(f"glu: dim {dim} is out of range for x {x.shape}")
+    if x.shape[dim] % 2:
+        raise ValueError(f"glu: x must have an even length along dim {dim} to be halved, but x is {x.shape}")
+
+
 def glu_forward(x, dim=-1):
     """Gated linear unit: y = a · sigmoid(b), where a and b are the halves of x along `dim`.
 
@@ -44,10 +52,7 @@ def glu_forward(x, dim=-1):
     >>> y, backward(np.ones(1))
     (array([2.]), array([0.5, 1. ]))
     """
-    if not -x.ndim <= dim < x.ndim:
-        raise ValueError(f"glu: dim {dim} is out of range for x {x.shape}")
-    if x.shape[dim] % 2:
-        raise ValueError(f"glu: x must have an even length along dim {dim} to be halved, but x is {x.shape}")
+    check_halves(x, dim)
     a, b = np.split(x, 2, axis=dim)
     return a * sigmoid_of(b), GLUSaved(a, b, dim)
 

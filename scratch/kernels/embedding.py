@@ -11,6 +11,8 @@ from scipy import sparse
 
 from scratch.embedding import _look_up, embedding_forward, finish_dweight
 
+LARGE = 256  # rows: below, making the sparse matrix does not pay
+
 
 def embedding_backward(dy, saved):
     """dy (*, E) -> None, dweight (V, E)"""
@@ -22,7 +24,7 @@ def embedding_backward(dy, saved):
 
 def suits(x, weight, padding_idx=None, scale_grad_by_freq=False) -> bool:
     """Enough rows that making the sparse matrix pays."""
-    return x.size >= 256 and weight.ndim == 2 and weight.dtype in (np.float32, np.float64)
+    return x.size >= LARGE and weight.ndim == 2 and weight.dtype in (np.float32, np.float64)
 
 
 _look_up.register(embedding_forward, embedding_backward, when=suits)

@@ -12,6 +12,8 @@ from scipy import sparse
 from scratch.embedding import finish_dweight, padding_row
 from scratch.embedding_bag import EmbeddingBagSaved, _pool_bags, bag_numbers, check_bags
 
+LARGE = 256  # rows: below, making the sparse matrix does not pay
+
 
 def embedding_bag_forward(
     x,
@@ -49,7 +51,7 @@ def embedding_bag_backward(dy, saved):
 
 def suits(x, weight, offsets=None, per_sample_weights=None, scale_grad_by_freq=False, mode="mean", *_, **__) -> bool:
     return (
-        x.size >= 256
+        x.size >= LARGE
         and mode in ("sum", "mean")
         and per_sample_weights is None
         and weight.ndim == 2

@@ -1,4 +1,4 @@
-"""Softmax and log-softmax along the last axis, in blocks of rows that stay in the cache, on all threads.
+"""Softmax, softmin and log-softmax along the last axis, in blocks of rows that stay in the cache, on all threads.
 
 What is fast besides the blocks: row sums are products with a vector of ones (five times the speed of `sum`), sums of
 products are `vecdot`, and the largest value is subtracted, two more passes, only in blocks where an exponential could
@@ -13,7 +13,7 @@ import numpy as np
 
 from scratch.kernels.activations import large
 from scratch.kernels.blocks import BLOCK, SMALL, parallel
-from scratch.softmax import log_softmax, softmax
+from scratch.softmax import log_softmax, softmax, softmin
 
 ITEMS = 4 * BLOCK  # a block: 512 rows of 1024
 HARMLESS = 16  # e^16 is far from overflow, and so is the sum of many
@@ -91,8 +91,27 @@ def log_softmax_backward(dy, saved):
 def suits(x, dim=None, dtype=None) -> bool:
     """The last axis (also by torch's old rule: one of one axis, the second of two), without a conversion."""
     last = dim in (-1, x.ndim - 1) if dim is not None else x.ndim in (1, 2)
-    return last and dtype is None and large(x)
+    return last and dtype is None and large(x) and x.ndim > 0 < x.size
+
+
+def softmin_forward(x, dim=None, dtype=None):
+    def fill(x, y):
+        sums, _ = exponentials(-x, y)
+        y *= (1 / sums)[:, None]
+
+    y = by_rows(fill, x)
+    return y, (y,)
+
+
+def softmin_backward(dy, saved):
+    def fill(dy, y, dx):
+        # dx = -y (dy - Σ dy y)
+        np.subtract(np.vecdot(dy, y)[:, None], dy, out=dx)
+        dx *= y
+
+    return by_rows(fill, dy, *saved)
 
 
 softmax.register(softmax_forward, softmax_backward, when=suits)
+softmin.register(softmin_forward, softmin_backward, when=suits)
 log_softmax.register(log_softmax_forward, log_softmax_backward, when=suits)
