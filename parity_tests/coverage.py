@@ -1,6 +1,7 @@
 """What of torch.nn and torch.nn.functional is here, and what is left out and why.
 
-python -m parity_tests.coverage          # the README's table
+python -m parity_tests.coverage            # the README's tables: layers, and systems made of them
+python -m parity_tests.coverage --readme   # written into the README
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import torch
 
 import scratch
 import scratch.functional
+import scratch.models
+
+ROOT = Path(__file__).parent.parent
 
 LAZY = "lazy: takes its sizes from the first input"
 IN_PLACE = "writes into its input, which nothing here does"
@@ -118,11 +122,55 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def models() -> list[str]:
+    """Every class scratch.models exports."""
+    return sorted(n for n in scratch.models.__all__ if isinstance(getattr(scratch.models, n), type))
+
+
+def stem(name: str) -> str:
+    """The file a model or a function that builds one is written in: `resnet` for resnet18."""
+    return getattr(scratch.models, name).__module__.removeprefix("scratch.models.")
+
+
+def examples() -> list[str]:
+    return sorted(p.stem for p in (ROOT / "examples").glob("*.py") if p.stem not in ("__init__", "stage"))
+
+
+def systems() -> str:
+    """Markdown: system -> class or script -> twin -> parity -> picture."""
+    files: dict[str, list[str]] = {}
+    for name in scratch.models.__all__:
+        files.setdefault(stem(name), []).append(f"`{name}`")
+    lines = ["| system | classes | twin | parity | page |", "|---|---|---|---|---|"]
+    for file, names in sorted(files.items()):
+        columns = [
+            f"[{file}](scratch/models/{file}.py)",
+            " ".join(sorted(names)),
+            f"[twin](torch_ref/models/{file}.py)",
+            f"[pair](parity_tests/pairs/models/{file}.py)",
+            f"[book](docs/models/{file}.md)",
+        ]
+        lines.append(f"| {' | '.join(columns)} |")
+    lines += ["", "| experiment | twin | what came out | picture |", "|---|---|---|---|"]
+    for name in examples():
+        pictures = sorted((ROOT / "docs" / "images").glob(f"{name}*.png"))
+        shown = " ".join(f"[{p.stem}](docs/images/{p.name})" for p in pictures)
+        lines.append(f"| [{name}](examples/{name}.py) | `--torch` | [page](docs/examples/{name}.md) | {shown} |")
+    return "\n".join(lines)
+
+
+def written(readme: str) -> str:
+    """The README with both tables as they are now."""
+    for mark, text in (("coverage", table()), ("systems", systems())):
+        before, after = readme.split(f"<!-- {mark} -->")[0], readme.split(f"<!-- /{mark} -->")[1]
+        readme = f"{before}<!-- {mark} -->\n{text}\n<!-- /{mark} -->{after}"
+    return readme
+
+
 if __name__ == "__main__":
     if "--readme" in sys.argv:
-        readme = Path(__file__).parent.parent / "README.md"
-        around = readme.read_text().split("<!-- coverage -->"), readme.read_text().split("<!-- /coverage -->")
-        readme.write_text(f"{around[0][0]}<!-- coverage -->\n{table()}\n<!-- /coverage -->{around[1][1]}")
+        readme = ROOT / "README.md"
+        readme.write_text(written(readme.read_text()))
     else:
-        print(table())
+        print(table(), systems(), sep="\n\n")
         print("\nMissing:", *missing(torch_classes(), classes()), *missing(torch_functions(), functions()))
