@@ -11,6 +11,7 @@ from scratch.models.densenet import DenseLayer, DenseNet, densenet121, densenet1
 from scratch.models.diverse_branch import DiverseBranchBlock
 from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from scratch.models.dual_attention import ChannelAttentionModule, DAModule, PositionAttentionModule
+from scratch.models.emsa import EMSA
 from scratch.models.external_attention import ExternalAttention
 from scratch.models.gmlp import SpatialGatingUnit, gMLP
 from scratch.models.googlenet import GoogLeNet, Inception
@@ -41,6 +42,7 @@ from scratch.models.transformer_seq2seq import TransformerSeq2Seq
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "EMSA",
     "GPT",
     "GPTMLP",
     "MLP",

@@ -11,6 +11,7 @@ from torch_ref.models.densenet import DenseLayer, DenseNet, densenet121, densene
 from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
 from torch_ref.models.dual_attention import ChannelAttentionModule, DAModule, PositionAttentionModule
+from torch_ref.models.emsa import EMSA
 from torch_ref.models.external_attention import ExternalAttention
 from torch_ref.models.gmlp import SpatialGatingUnit, gMLP
 from torch_ref.models.googlenet import GoogLeNet, Inception
@@ -41,6 +42,7 @@ from torch_ref.models.transformer_seq2seq import TransformerSeq2Seq
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "EMSA",
     "GPT",
     "GPTMLP",
     "MLP",
