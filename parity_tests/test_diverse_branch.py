@@ -1,11 +1,17 @@
 """The six transforms: each kernel gives what the structure gave that it stands for; and the block that uses them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 
+import parity_tests.pairs  # noqa: F401  (fills the registry)
 import scratch
 import torch_ref.models
+from parity_tests import checks
+from parity_tests.pair import REGISTRY
 from scratch.models import DiverseBranchBlock
 from scratch.models.diverse_branch import (
     add_kernels,
@@ -141,6 +147,14 @@ def test_the_folded_block_gives_what_the_branches_gave_and_what_the_twin_folds(c
     np.testing.assert_allclose(folded_backward(dy), dx, atol=1e-10 * abs(dx).max(), rtol=0)
     for key, value in twin.state_dict().items():
         np.testing.assert_allclose(block.state_dict()[key], value.numpy(), atol=1e-10)
+
+
+@settings(max_examples=15)
+@given(case=REGISTRY["DiverseBranchBlock"].drawn())
+def test_training_matches_autograd_and_finite_differences(case):
+    training = replace(case, config=dict(case.config) | {"deploy": False}, train=True)
+    checks.matches_autograd(REGISTRY["DiverseBranchBlock"], training)
+    checks.matches_finite_differences(REGISTRY["DiverseBranchBlock"], training)
 
 
 def test_the_folded_weights_still_learn():

@@ -171,7 +171,10 @@ def as_full_connection(weight, h: int, w: int, groups: int):
 
 
 def fold_bn_before(linear: Linear, bn: BatchNorm2d) -> None:
-    """linear(flatten(a)) becomes what linear(flatten(bn(a))) was, in evaluation: W (s a + t) + b = (W s) a + (W t + b)."""
+    """Let linear(flatten(a)) give what linear(flatten(bn(a))) gave in evaluation.
+
+    W (s a + t) + b = (W s) a + (W t + b)
+    """
     weight, learns = linear.weight.data, linear.weight.requires_grad
     scale = bn.weight.data / np.sqrt(bn.running_var + bn.eps)
     shift = bn.bias.data - bn.running_mean * scale

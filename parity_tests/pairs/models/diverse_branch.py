@@ -7,7 +7,11 @@ from parity_tests.pair import Case, Pair, floats
 
 @st.composite
 def block_cases(draw):
-    """Three images, so that every batch norm has three values."""
+    """In evaluation; training is compared in float64, in test_diverse_branch.
+
+    In training the second batch norm of a branch takes out again what the first one's bias has added (and, behind the
+    average, what its weight has multiplied by): these gradients are 0, and what float32 makes of that is luck.
+    """
     groups = draw(st.integers(1, 2))
     channels, k = groups * draw(st.integers(1, 2)), draw(st.sampled_from([1, 3, 3, 5]))
     config = {
@@ -19,7 +23,8 @@ def block_cases(draw):
         "groups": groups,
         "deploy": draw(st.booleans()),
     }
-    return Case({"x": floats(3, channels, draw(st.integers(2, 5)), draw(st.integers(2, 5)))}, config)
+    x = floats(3, channels, draw(st.integers(2, 5)), draw(st.integers(2, 5)))
+    return Case({"x": x}, config, train=False)
 
 
 def case(*shape, **config):

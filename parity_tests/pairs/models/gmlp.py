@@ -14,13 +14,13 @@ def gating_cases(draw):
 @st.composite
 def gmlp_cases(draw):
     config = {
-        "num_tokens": draw(st.sampled_from([None, 1, 5])),
-        "len_sen": draw(st.integers(1, 4)),
-        "dim": draw(st.integers(4, 6)),
-        "d_ff": draw(st.integers(4, 6)),
+        "num_tokens": draw(st.sampled_from([None, 2, 5])),
+        "len_sen": draw(st.integers(2, 4)),
+        "dim": draw(st.integers(6, 8)),
+        "d_ff": draw(st.integers(6, 8)),
         "num_layers": draw(st.integers(0, 2)),
     }
-    batch, len_sen, vocabulary = draw(st.integers(1, 3)), config["len_sen"], config["num_tokens"]
+    batch, len_sen, vocabulary = draw(st.integers(2, 3)), config["len_sen"], config["num_tokens"]
     vectors = floats(batch, len_sen, config["dim"])
     return Case({"x": vectors if vocabulary is None else ints(batch, len_sen, high=vocabulary)}, config)
 

@@ -7,9 +7,13 @@ from parity_tests.pair import Case, Pair, floats
 
 @st.composite
 def block_cases(draw):
-    """With and without the identity branch; three images, so that every batch norm has three values."""
+    """With and without the identity branch; four images, so that every batch norm has four values.
+
+    Three channels in a group at least: of a filter that is one number batch norm leaves only the sign, and what float32
+    makes of its gradient, all but 0, is luck; of two it is still half so.
+    """
     groups, wide = draw(st.integers(1, 2)), draw(st.booleans())
-    channels = groups * draw(st.integers(1, 3))
+    channels = groups * draw(st.integers(3, 4))
     config = {
         "input_channel": channels,
         "output_channel": groups * draw(st.integers(1, 3)) if wide else channels,
@@ -18,7 +22,7 @@ def block_cases(draw):
         "stride": draw(st.integers(1, 2)),
         "deploy": draw(st.booleans()),
     }
-    return Case({"x": floats(3, channels, draw(st.integers(2, 5)), draw(st.integers(2, 5)))}, config)
+    return Case({"x": floats(4, channels, draw(st.integers(2, 5)), draw(st.integers(2, 5)))}, config)
 
 
 def case(*shape, **config):
