@@ -115,7 +115,8 @@ def conv(x, weight, **options):
     [
         ("pointwise", lambda: conv((2, 8, 5, 5), (4, 8, 1, 1))),
         ("depthwise", lambda: conv((2, 8, 5, 5), (8, 1, 3, 3), groups=8)),
-        ("batch", lambda: conv((32, 6, 12, 12), (12, 6, 5, 5))),
+        ("windows", lambda: conv((32, 6, 12, 12), (12, 6, 5, 5))),
+        ("windows", lambda: conv((2, 3, 8, 128), (8, 3, 5, 5))),
         ("patches", lambda: conv((2, 3, 12, 12), (8, 3, 5, 5), stride=2)),
         ("rows", lambda: conv((2, 8, 12, 12), (8, 8, 3, 3), dilation=2)),
         ("rows", lambda: conv((2, 8, 12, 12), (8, 4, 3, 3), groups=2)),
@@ -143,7 +144,8 @@ def test_kernels_spread_inf_and_nan_no_further_than_the_textbook(bad, x_shape):
 LARGER = {  # several threads, several steps a thread
     "pointwise": ((3, 32, 40, 40), (64, 32, 1, 1), {}),
     "depthwise": ((3, 40, 60, 50), (40, 1, 5, 5), {"padding": (2, 1), "stride": (1, 2), "groups": 40}),
-    "batch": ((70, 6, 12, 12), (12, 6, 5, 5), {"padding": 1}),
+    "windows": ((300, 6, 12, 12), (12, 6, 5, 5), {"padding": 1, "dilation": 2}),
+    "windows, large": ((3, 3, 60, 130), (20, 3, 5, 5), {"padding": 1, "stride": (2, 1), "dilation": (3, 1)}),
     "patches": ((5, 3, 64, 64), (40, 3, 7, 7), {"stride": 2, "padding": "valid", "dilation": 2}),
     "rows": ((5, 32, 30, 30), (40, 32, 3, 3), {"padding": 1}),
     "rows, strided": ((5, 32, 31, 30), (64, 32, 3, 3), {"padding": 1, "stride": 2}),

@@ -28,6 +28,7 @@ from scratch.kernels.convolution_columns import (
 from scratch.sliding import checked_geometry
 
 LARGE = 16  # images a batch from which small ones are worth turning around
+SMALL = 8192  # numbers in the windows of one image up to which many images together beat one after the other
 WIDE = 64  # outputs a row from which one image alone makes a product that is wide enough
 
 
@@ -45,7 +46,7 @@ class Windows:
         row = S * self.channels  # rows of the matrix for each row of the image
         starts = [p * g.stride[1] for p in range(g.out[1])]
         self.rows = [slice(a, a + kernel[1] * row) for a in ((h % d * Hr + h // d) * row for h in starts)]
-        self.together = 1 if Q >= WIDE else max(16, 4 * blocks.BLOCK // math.prod(self.shape))
+        self.together = 1 if Q >= WIDE else max(16, 2 * blocks.BLOCK // math.prod(self.shape))
 
     def parts(self, lo, hi):
         """For the images of [lo, hi): (which, their windows as zeros, the same as matrix (d Hr S C, Q n))."""
@@ -149,10 +150,10 @@ def windows_backward(axes, dy, saved, needs=(True, True, True)):
 
 
 def suit_windows(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Few channels and long rows, or small in every respect: few filters, and few numbers for many images."""
+    """Few channels and long rows, or small in every respect: few filters, and many small images."""
     if axes == 3 or not suits(x, weight, axes) or groups != 1 or 0 in weight.shape:
         return False
     if x.shape[1] <= 8 and x.shape[-1] >= 2 * WIDE:
         return True
-    small = len(x) >= LARGE and x[:, 0].size * weight[0].size <= 1 << 22
-    return small and len(weight) <= 16 and weight[0].size >= 2 * len(weight)
+    small = len(weight) <= 16 and x[0].size * weight.shape[-1] <= SMALL
+    return len(x) >= LARGE and small and weight[0].size >= 2 * len(weight)
