@@ -10,6 +10,7 @@ from scratch.models.channel_attention import ECAAttention, SEAttention, SKAttent
 from scratch.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from scratch.models.diverse_branch import DiverseBranchBlock
 from scratch.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
+from scratch.models.double_attention import DoubleAttention
 from scratch.models.dual_attention import ChannelAttentionModule, DAModule, PositionAttentionModule
 from scratch.models.emsa import EMSA
 from scratch.models.external_attention import ExternalAttention
@@ -37,6 +38,7 @@ from scratch.models.resnet import (
     resnext101_32x8d,
 )
 from scratch.models.seq2seq import Seq2Seq, Seq2SeqDecoder, Seq2SeqEncoder
+from scratch.models.shuffle_attention import ShuffleAttention
 from scratch.models.text_cnn import TextCNN
 from scratch.models.transformer_seq2seq import TransformerSeq2Seq
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
@@ -69,6 +71,7 @@ __all__ = [
     "DenseNet",
     "DiverseBranchBlock",
     "DotProductAttention",
+    "DoubleAttention",
     "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
@@ -99,6 +102,7 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqDecoder",
     "Seq2SeqEncoder",
+    "ShuffleAttention",
     "SimplifiedScaledDotProductAttention",
     "SpatialAttention",
     "SpatialGate",

@@ -10,6 +10,7 @@ from torch_ref.models.channel_attention import ECAAttention, SEAttention, SKAtte
 from torch_ref.models.densenet import DenseLayer, DenseNet, densenet121, densenet169, densenet201
 from torch_ref.models.diverse_branch import DiverseBranchBlock
 from torch_ref.models.dot_product_attention import ScaledDotProductAttention, SimplifiedScaledDotProductAttention
+from torch_ref.models.double_attention import DoubleAttention
 from torch_ref.models.dual_attention import ChannelAttentionModule, DAModule, PositionAttentionModule
 from torch_ref.models.emsa import EMSA
 from torch_ref.models.external_attention import ExternalAttention
@@ -37,6 +38,7 @@ from torch_ref.models.resnet import (
     resnext101_32x8d,
 )
 from torch_ref.models.seq2seq import Seq2Seq, Seq2SeqDecoder, Seq2SeqEncoder
+from torch_ref.models.shuffle_attention import ShuffleAttention
 from torch_ref.models.text_cnn import TextCNN
 from torch_ref.models.transformer_seq2seq import TransformerSeq2Seq
 from torch_ref.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
@@ -69,6 +71,7 @@ __all__ = [
     "DenseNet",
     "DiverseBranchBlock",
     "DotProductAttention",
+    "DoubleAttention",
     "ECAAttention",
     "ExternalAttention",
     "FixedHiddenMLP",
@@ -99,6 +102,7 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqDecoder",
     "Seq2SeqEncoder",
+    "ShuffleAttention",
     "SimplifiedScaledDotProductAttention",
     "SpatialAttention",
     "SpatialGate",
