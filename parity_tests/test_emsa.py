@@ -55,7 +55,7 @@ def test_a_masked_place_of_the_smaller_map_has_no_influence(apply_transform):
 
 
 def test_weights_sum_to_one_over_the_keys_that_are_seen():
-    # all values 1 and kept so by fc_v and fc_o: y is the sum of the weights, which a mask behind the softmax would lower
+    # all values 1 and kept so by fc_v and fc_o: y is the sum of the weights, which a mask behind the softmax lowers
     layer = EMSA(1, 1, 1, 1, dropout=0.0, ratio=1).double()
     one, zero = np.ones((1, 1)), np.zeros(1)
     layer.load_state_dict({f"fc_{n}.weight": one for n in "qkvo"} | {f"fc_{n}.bias": zero for n in "qkvo"})
