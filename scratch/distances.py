@@ -246,7 +246,14 @@ def cdist_forward(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessa
     >>> y
     array([[5., 1.]])
     """
-    _check_vectors("cdist", p, x1=x1, x2=x2)
+    check_cdist(x1, x2, p, compute_mode)
+    y = _all_distances(x1, x2, p)
+    return y, AllDistancesSaved(x1, x2, y.copy(), p)
+
+
+def check_cdist(x1, x2, p, compute_mode) -> None:
+    """Raise ValueError for what cdist does not accept."""
+    check_vectors("cdist", p, x1=x1, x2=x2)
     if x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"cdist: x1 {x1.shape} and x2 {x2.shape} must have the same number of columns")
     try:
@@ -256,8 +263,6 @@ def cdist_forward(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessa
     modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
     if compute_mode not in modes:
         raise ValueError(f"cdist: compute_mode must be one of {', '.join(modes)}, but is {compute_mode!r}")
-    y = _all_distances(x1, x2, p)
-    return y, AllDistancesSaved(x1, x2, y.copy(), p)
 
 
 def _all_distances(x1, x2, p):
@@ -303,28 +308,27 @@ def pdist_forward(x, p=2.0):
     """
     if x.ndim != 2:
         raise ValueError(f"pdist: x must be (P, M), but is {x.shape}")
-    _check_vectors("pdist", p, x=x)
+    check_vectors("pdist", p, x=x)
     distances = _all_distances(x, x, p)
-    first, second = _above_diagonal(x)
-    return distances[first, second], AllDistancesSaved(x, x, distances, p)
+    return distances[above_diagonal(x)], AllDistancesSaved(x, x, distances, p)
 
 
 def pdist_backward(dy, saved):
     """dy (P (P - 1) / 2,) -> dx (P, M)"""
-    # y = distances[first, second]
-    first, second = _above_diagonal(saved.x1)
+    # y = distances[above_diagonal]
     ddistances = np.zeros_like(saved.y)
-    ddistances[first, second] = dy
+    ddistances[above_diagonal(saved.x1)] = dy
     # distances = cdist(x, x)
     dx1, dx2 = cdist_backward(ddistances, saved)
     return dx1 + dx2
 
 
-def _above_diagonal(x):
+def above_diagonal(x):
+    """Both indices of each place above the diagonal of an array (P, P), row by row."""
     return tuple(on_device_of(x, index) for index in np.triu_indices(len(x), 1))
 
 
-def _check_vectors(name, p, **arrays):
+def check_vectors(name, p, **arrays):
     if p < 0:
         raise ValueError(f"{name}: p must not be negative, but is {p}")
     for key, a in arrays.items():

@@ -36,7 +36,7 @@ def bits(a):
 
 
 def flags(space):
-    """Working space for as many booleans as it has numbers: a comparison writes them three times as fast as integers."""
+    """Working space for as many booleans as it has numbers: a comparison writes them faster than integers."""
     return space.view(bool)[: space.size]
 
 
