@@ -43,7 +43,7 @@ scale_and_shift = Op(scale_and_shift_forward, scale_and_shift_backward)
 
 
 class ShuffleAttention(Module):
-    """y = shuffle([a · sigmoid(cweight · mean(a) + cbias), b · sigmoid(sweight · gn(b) + sbias)]), a group being [a, b].
+    """y = shuffle([a · sigmoid(cweight · mean(a) + cbias), b · sigmoid(sweight · gn(b) + sbias)]) for a group [a, b].
 
     gn normalizes each channel of each image by itself. At the end the channels are dealt out like two hands of cards
     (`channel_shuffle` with 2 groups), so that the halves meet in the next layer.

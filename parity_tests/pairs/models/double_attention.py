@@ -11,7 +11,7 @@ def cases(draw):
     config = {"in_channels": channels, "c_m": draw(st.integers(2, 4)), "c_n": draw(st.integers(1, 4))}
     if draw(st.booleans()):
         config["reconstruct"] = False
-    shape = draw(st.integers(1, 3)), channels, draw(st.integers(1, 4)), draw(st.integers(2, 4))
+    shape = draw(st.integers(1, 3)), channels, draw(st.integers(2, 4)), draw(st.integers(3, 4))
     return case(*shape, **config)
 
 
