@@ -23,7 +23,7 @@ class TransformerSeq2Seq(nn.Module):
             d_model, nhead, num_encoder_layers, num_decoder_layers, dim_feedforward, dropout,
             batch_first=True, norm_first=norm_first,
         )  # fmt: skip
-        self.transformer.encoder.enable_nested_tensor = False  # which drops the padding's outputs in evaluation
+        self.transformer.encoder.use_nested_tensor = False  # which drops the padding's outputs in evaluation
         self.out = nn.Linear(d_model, target_vocab)
         if tie_embeddings:
             self.out.weight = self.target_embedding.weight
