@@ -119,3 +119,15 @@ def test_torch_and_scratch_exchange_a_whole_transformer():
     src, tgt = np.random.default_rng(0).normal(size=(2, 3, 2, 4)).astype("f4")
     y = ours.eval().predict(src, tgt)
     np.testing.assert_allclose(y, theirs.eval()(torch.tensor(src), torch.tensor(tgt)).detach().numpy(), atol=1e-5)
+
+
+def test_a_released_backward_gives_the_same_gradients_once():
+    layer = scratch.Transformer(8, 2, 1, 1, 16, 0.0, rng=0)
+    src, tgt = np.random.default_rng(0).normal(size=(2, 3, 2, 8)).astype(np.float32)
+    y, backward = layer(src, tgt)
+    want = backward(np.ones_like(y))
+    got = scratch.pull(backward, np.ones_like(y), release=True)
+    for a, b in zip(got, want):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(RuntimeError, match="released"):
+        backward(np.ones_like(y))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Self
 
 from scratch.module import Module
@@ -157,6 +158,29 @@ class ChainBackward(Backward):
             if release:
                 backwards[i] = None
         return dy if input_grad else None
+
+
+class ComposedBackward(Backward):
+    """The backward of a module that calls others in its own way, written as a function `gradients(dy, pull)`.
+
+    The function calls `pull(backward, d)` where it would call `backward(d)`: with `release` each of them then lets go
+    of its memory, and the function, with all that it remembers, is forgotten.
+    """
+
+    __slots__ = ("function",)
+    learns = True
+
+    def __init__(self, function: Callable):
+        self.function = function
+
+    def __call__(self, dy=None, *, input_grad: bool = True, release: bool = False):
+        if self.function is None:
+            raise RuntimeError("this backward was released after its first call; run the forward again")
+        function = self.function
+        if release:
+            self.function = None
+        gradients = function(dy, partial(pull, release=release))
+        return gradients if input_grad else None
 
 
 class ModuleDict(Module):

@@ -10,6 +10,7 @@ import numpy as np
 
 from scratch import init, random
 from scratch.attention import additive, default_scale, scaled_dot_product_attention
+from scratch.containers import ComposedBackward, chain
 from scratch.dropout import dropout
 from scratch.dtypes import as_dtype, check_device
 from scratch.linear import Linear, linear
@@ -131,17 +132,20 @@ class MultiheadAttention(Module):
         def from_batch(y):
             return y[0] if not batched else y if self.batch_first else y.swapaxes(0, 1)
 
+        def project(x, weight, bias, *more):
+            return chain(to_batch(x), lambda x: linear(x, weight, bias), *more)
+
         (Wq, bq), (Wk, bk), (Wv, bv) = self.projections()
-        q, query_backward = linear(to_batch(query), Wq, bq)  # (B, T, E)
-        k, key_backward = linear(to_batch(key), Wk, bk)  # (B, S, E)
-        v, value_backward = linear(to_batch(value), Wv, bv)
-        k, more_keys_backward = self.append_tokens(k, self.bias_k)
-        v, more_values_backward = self.append_tokens(v, self.bias_v)
+        q, query_backward = project(query, Wq, bq)  # (B, T, E)
+        k, key_backward = project(key, Wk, bk, *self.more_tokens(self.bias_k))  # (B, S, E)
+        v, value_backward = project(value, Wv, bv, *self.more_tokens(self.bias_v))
         heads = [self.split_heads(a) for a in (q, k, v)]  # (B, h, T, d), (B, h, S, d), (B, h, S, d)
+        keys, shape = k.shape[1], q.shape
+        del q, k, v
 
         p = self.dropout if self.training else 0.0
         causal = is_causal and key_padding_mask is None and not need_weights
-        mask = None if causal else self.merged_mask(query, attn_mask, key_padding_mask, k.shape[1])
+        mask = None if causal else self.merged_mask(query, attn_mask, key_padding_mask, keys)
         if need_weights:
             (mixed, weights), attention_backward = attention_with_weights(*heads, mask, p, self.rng)
         else:
@@ -152,11 +156,11 @@ class MultiheadAttention(Module):
             shown = weights.mean(axis=1) if average_attn_weights else weights
             shown = shown if batched else shown[0]
 
-        def backward(dy):
+        def backward(dy, pull):
             doutput, dshown = dy
-            doutput = np.zeros_like(y) if doutput is None else to_batch(doutput)
+            doutput = np.zeros_like(self.out_proj.weight.data, shape=shape) if doutput is None else to_batch(doutput)
             # output = out_proj(join_heads(mixed))
-            dmixed = self.split_heads(out_backward(doutput))
+            dmixed = self.split_heads(pull(out_backward, doutput))
             # mixed, weights = attention(q, k, v)
             if need_weights:
                 dweights = None
@@ -164,16 +168,15 @@ class MultiheadAttention(Module):
                     dweights = dshown if batched else dshown[None]
                     if average_attn_weights:  # a mean over the heads: each has the same share
                         dweights = dweights[:, None] / self.num_heads
-                dheads = attention_backward((dmixed, dweights))
+                dheads = pull(attention_backward, (dmixed, dweights))
             else:
-                dheads = attention_backward(dmixed)[:3]
-            dq, dk, dv = (self.join_heads(d) for d in dheads)
-            # k and v were given more tokens after their projections
-            dkey = key_backward(more_keys_backward(dk))
-            dvalue = value_backward(more_values_backward(dv))
-            return from_batch(query_backward(dq)), from_batch(dkey), from_batch(dvalue)
+                dheads = pull(attention_backward, dmixed)[:3]
+            # heads = split_heads(project(input))
+            dq, dk, dv = map(self.join_heads, dheads)
+            dinputs = pull(query_backward, dq), pull(key_backward, dk), pull(value_backward, dv)
+            return tuple(map(from_batch, dinputs))
 
-        return (from_batch(y), shown if need_weights else None), backward
+        return (from_batch(y), shown if need_weights else None), ComposedBackward(backward)
 
     def split_heads(self, x):
         """(B, T, E) -> (B, h, T, d)"""
@@ -183,22 +186,10 @@ class MultiheadAttention(Module):
         """(B, h, T, d) -> (B, T, E)"""
         return x.swapaxes(1, 2).reshape(x.shape[0], x.shape[2], self.embed_dim)
 
-    def append_tokens(self, x, token):
-        """Append the learned token and one of zeros, where the layer has them."""
-        backwards = []
-        if token is not None:
-            x, backward = append_token(x, token)
-            backwards.append(backward)
-        if self.add_zero_attn:
-            x, backward = append_token(x)
-            backwards.append(backward)
-
-        def tokens_backward(dx):
-            for backward in reversed(backwards):
-                dx = backward(dx)
-            return dx
-
-        return x, tokens_backward
+    def more_tokens(self, token) -> list:
+        """The steps that append the learned token and one of zeros, where the layer has them."""
+        learned = [] if token is None else [lambda x: append_token(x, token)]
+        return [*learned, append_token] if self.add_zero_attn else learned
 
     def merged_mask(self, query, attn_mask, key_padding_mask, keys: int):
         """Both masks as one that is added to the scores, (B or 1, h or 1, T or 1, keys); appended keys are seen."""
@@ -289,15 +280,15 @@ def attention_with_weights(q, k, v, mask, dropout_p: float, rng):
     dropped, dropout_backward = dropout(weights, dropout_p, dropout_p > 0, rng=rng)
     mixed = dropped @ v  # (B, h, T, S) @ (B, h, S, d) -> (B, h, T, d)
 
-    def backward(dy):
+    def backward(dy, pull):
         dmixed, ddropped = dy
         # mixed = dropped @ v
         dv = dropped.swapaxes(-1, -2) @ dmixed
         through_mixed = dmixed @ v.swapaxes(-1, -2)
         ddropped = through_mixed if ddropped is None else through_mixed + ddropped
         # dropped = dropout(softmax(scores))
-        dscores = softmax_backward(dropout_backward(ddropped))
+        dscores = pull(softmax_backward, pull(dropout_backward, ddropped))
         # scores = scale * q @ kᵀ + mask
         return scale * (dscores @ k), scale * (dscores.swapaxes(-1, -2) @ q), dv
 
-    return (mixed, dropped), backward
+    return (mixed, dropped), ComposedBackward(backward)

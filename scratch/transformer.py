@@ -13,7 +13,7 @@ import numpy as np
 
 from scratch import init, random
 from scratch.activations import gelu
-from scratch.containers import ModuleList, chain
+from scratch.containers import ComposedBackward, ModuleList, chain
 from scratch.dropout import Dropout
 from scratch.dtypes import as_dtype
 from scratch.linear import Linear
@@ -40,37 +40,37 @@ class TransformerLayer(Module):
             normed, norm_backward = norm(x)
             h, block_backward = block(normed)
 
-            def backward(dy):
+            def backward(dy, pull):
                 # y = x + block(norm(x))
-                dnormed, *others = as_tuple(block_backward(dy))
-                return dy + norm_backward(dnormed), *others
+                dnormed, *others = as_tuple(pull(block_backward, dy))
+                return dy + pull(norm_backward, dnormed), *others
 
-            return x + h, backward
+            return x + h, ComposedBackward(backward)
 
         h, block_backward = block(x)
         y, norm_backward = norm(x + h)
 
-        def backward(dy):
+        def backward(dy, pull):
             # y = norm(x + block(x))
-            dsum = norm_backward(dy)
-            dx, *others = as_tuple(block_backward(dsum))
+            dsum = pull(norm_backward, dy)
+            dx, *others = as_tuple(pull(block_backward, dsum))
             return dsum + dx, *others
 
-        return y, backward
+        return y, ComposedBackward(backward)
 
     def attend(self, attention: MultiheadAttention, dropout: Module, **masks):
         """The block x -> dropout(attention(x, x, x)), a function in the protocol."""
 
         def block(x):
             (h, _), attention_backward = attention(x, x, x, need_weights=False, **masks)
-            y, dropout_backward = dropout(h)
+            y, dropout_backward = chain(h, *active(dropout))
 
-            def backward(dy):
+            def backward(dy, pull):
                 # x was query, key and value
-                dquery, dkey, dvalue = attention_backward((dropout_backward(dy), None))
+                dquery, dkey, dvalue = pull(attention_backward, (pull(dropout_backward, dy), None))
                 return dquery + dkey + dvalue
 
-            return y, backward
+            return y, ComposedBackward(backward)
 
         return block
 
@@ -79,21 +79,26 @@ class TransformerLayer(Module):
 
         def block(x):
             (h, _), attention_backward = attention(x, memory, memory, need_weights=False, **masks)
-            y, dropout_backward = dropout(h)
+            y, dropout_backward = chain(h, *active(dropout))
 
-            def backward(dy):
+            def backward(dy, pull):
                 # memory was key and value
-                dquery, dkey, dvalue = attention_backward((dropout_backward(dy), None))
+                dquery, dkey, dvalue = pull(attention_backward, (pull(dropout_backward, dy), None))
                 return dquery, dkey + dvalue
 
-            return y, backward
+            return y, ComposedBackward(backward)
 
         return block
 
     def feed_forward(self, last_dropout: Module):
         """The block x -> dropout(linear2(dropout(activation(linear1(x))))): (*, E) -> (*, F) -> (*, E)."""
-        steps = self.linear1, self.activation, self.dropout, self.linear2, last_dropout
+        steps = self.linear1, self.activation, *active(self.dropout), self.linear2, *active(last_dropout)
         return lambda x: chain(x, *steps)
+
+
+def active(dropout: Module) -> list[Module]:
+    """The dropout as a step of a chain, or no step where it would only copy."""
+    return [dropout] if dropout.training and dropout.p > 0 else []
 
 
 def as_tuple(gradients) -> tuple:
@@ -147,12 +152,12 @@ class TransformerEncoderLayer(TransformerLayer):
         x, attention_backward = self.residual(src, attend, self.norm1)
         y, network_backward = self.residual(x, self.feed_forward(self.dropout2), self.norm2)
 
-        def backward(dy):
-            (dx,) = network_backward(dy)
-            (dsrc,) = attention_backward(dx)
+        def backward(dy, pull):
+            (dx,) = pull(network_backward, dy)
+            (dsrc,) = pull(attention_backward, dx)
             return dsrc
 
-        return y, backward
+        return y, ComposedBackward(backward)
 
 
 class TransformerDecoderLayer(TransformerLayer):
@@ -214,13 +219,13 @@ class TransformerDecoderLayer(TransformerLayer):
         x, memory_backward = self.residual(x, attend_to_memory, self.norm2)
         y, network_backward = self.residual(x, self.feed_forward(self.dropout3), self.norm3)
 
-        def backward(dy):
-            (dx,) = network_backward(dy)
-            dx, dmemory = memory_backward(dx)
-            (dtgt,) = self_backward(dx)
+        def backward(dy, pull):
+            (dx,) = pull(network_backward, dy)
+            dx, dmemory = pull(memory_backward, dx)
+            (dtgt,) = pull(self_backward, dx)
             return dtgt, dmemory
 
-        return y, backward
+        return y, ComposedBackward(backward)
 
 
 def checked_activation(activation) -> Callable:
@@ -302,15 +307,15 @@ class TransformerDecoder(Module):
         if self.norm is not None:
             x, norm_backward = self.norm(x)
 
-        def backward(dy):
-            dx = dy if self.norm is None else norm_backward(dy)
+        def backward(dy, pull):
+            dx = dy if self.norm is None else pull(norm_backward, dy)
             dmemory = None
             for layer_backward in reversed(backwards):
-                dx, d = layer_backward(dx)
+                dx, d = pull(layer_backward, dx)
                 dmemory = d if dmemory is None else dmemory + d  # every layer looked at it
             return dx, dmemory
 
-        return x, backward
+        return x, ComposedBackward(backward)
 
 
 class Transformer(Module):
@@ -388,11 +393,11 @@ class Transformer(Module):
             memory_is_causal=memory_is_causal,
         )
 
-        def backward(dy):
-            dtgt, dmemory = decoder_backward(dy)
-            return encoder_backward(dmemory), dtgt
+        def backward(dy, pull):
+            dtgt, dmemory = pull(decoder_backward, dy)
+            return pull(encoder_backward, dmemory), dtgt
 
-        return y, backward
+        return y, ComposedBackward(backward)
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device=None, dtype=None) -> np.ndarray:

@@ -42,6 +42,7 @@ from scratch.models.shuffle_attention import ShuffleAttention
 from scratch.models.text_cnn import TextCNN
 from scratch.models.transformer_seq2seq import TransformerSeq2Seq
 from scratch.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
+from scratch.models.vit import ViT, ViTBlock, ViTEncoder
 
 __all__ = [
     "EMSA",
@@ -110,6 +111,9 @@ __all__ = [
     "TextCNN",
     "TiedMLP",
     "TransformerSeq2Seq",
+    "ViT",
+    "ViTBlock",
+    "ViTEncoder",
     "densenet121",
     "densenet169",
     "densenet201",

@@ -14,7 +14,7 @@ import numpy as np
 from scratch import init, random
 from scratch.activations import GELU
 from scratch.attention import scaled_dot_product_attention
-from scratch.containers import ModuleDict, ModuleList, ResidualBackward, chain
+from scratch.containers import ComposedBackward, ModuleDict, ModuleList, ResidualBackward, chain
 from scratch.dropout import Dropout
 from scratch.embedding import Embedding
 from scratch.linear import Linear
@@ -47,14 +47,14 @@ class CausalSelfAttention(Module):
         joined = mixed.swapaxes(1, 2).reshape(B, T, E)  # (B, h, T, d) -> (B, T, E)
         y, out_backward = chain(joined, self.c_proj, self.resid_dropout)
 
-        def backward(dy):
+        def backward(dy, pull):
             # joined = mixed.swapaxes(1, 2).reshape(B, T, E)
-            dmixed = out_backward(dy).reshape(B, T, self.n_head, -1).swapaxes(1, 2)
+            dmixed = pull(out_backward, dy).reshape(B, T, self.n_head, -1).swapaxes(1, 2)
             # q, k, v = qkv.reshape(B, T, 3, h, d).transpose(2, 0, 3, 1, 4)
-            dheads = [d.swapaxes(1, 2) for d in attention_backward(dmixed)]  # (B, T, h, d) each
-            return qkv_backward(np.stack(dheads, axis=2).reshape(B, T, 3 * E))
+            dheads = [d.swapaxes(1, 2) for d in pull(attention_backward, dmixed)]  # (B, T, h, d) each
+            return pull(qkv_backward, np.stack(dheads, axis=2).reshape(B, T, 3 * E))
 
-        return y, backward
+        return y, ComposedBackward(backward)
 
 
 class GPTMLP(Module):
