@@ -58,7 +58,7 @@ def dropout_forward(x, p=0.5, training=True, inplace=False, rng=None):
 
     Parameters
     ----------
-    x : any shape. p : the probability that an element is dropped. training : if False, y is a copy of x.
+    x : any shape. p : the probability that an element is dropped. training : if False, or p is 0, y is a copy of x.
     inplace : accepted and ignored. rng : numpy.random.Generator, a seed (each call with it draws the same mask), or
         None for the generator that scratch.manual_seed seeds.
 
@@ -76,7 +76,7 @@ def dropout_forward(x, p=0.5, training=True, inplace=False, rng=None):
     (True, True)
     """
     checked_probability("dropout", p)
-    if not training:
+    if not training or p == 0:
         return x.copy(), None
     keep, scale = on_device_of(x, keep_mask(x.shape, p, rng)), keep_scale(p)
     return x * keep * scale, DropoutSaved(keep, scale)
@@ -107,8 +107,9 @@ def _drop_channels(name, x, leading, p, training, rng):
     checked_probability(name, p)
     if not training:
         return x.copy(), None
-    keep, scale = _mask_of_channels(name, x, leading, p, rng), keep_scale(p)
-    return x * keep * scale, DropoutSaved(keep, scale)
+    keep = _mask_of_channels(name, x, leading, p, rng)
+    factor = keep.astype(x.dtype) * keep_scale(p)  # (N, C, 1...): one product an element
+    return x * factor, (factor,)
 
 
 def dropout1d_forward(x, p=0.5, training=True, inplace=False, rng=None):
@@ -137,9 +138,17 @@ def dropout3d_forward(x, p=0.5, training=True, inplace=False, rng=None):
     return _drop_channels("dropout3d", x, 2 if x.ndim == 5 else 1, p, training, rng)
 
 
-dropout1d = Op(dropout1d_forward, dropout_backward)
-dropout2d = Op(dropout2d_forward, dropout_backward)
-dropout3d = Op(dropout3d_forward, dropout_backward)
+def drop_channels_backward(dy, saved):
+    if saved is None:
+        return dy.copy()
+    # y = x * factor
+    (factor,) = saved
+    return dy * factor
+
+
+dropout1d = Op(dropout1d_forward, drop_channels_backward)
+dropout2d = Op(dropout2d_forward, drop_channels_backward)
+dropout3d = Op(dropout3d_forward, drop_channels_backward)
 
 
 # ------------------------------------------------------------------ for self-normalizing networks
@@ -154,8 +163,9 @@ def _drop_to_floor(name, x, leading, p, training, rng):
     keep = _mask_of_channels(name, x, leading, p, rng).astype(x.dtype)
     # where x has mean 0 and variance 1, what replaces it has mean p FLOOR and variance (1 - p) (1 + p FLOOR²)
     scale = 1 / math.sqrt((1 - p) * (1 + p * FLOOR**2)) if p < 1 else 0.0
-    y = scale * (x * keep + FLOOR * (1 - keep) - p * FLOOR)
-    return y, DropoutSaved(keep, scale)
+    # y = scale * (x * keep + FLOOR * (1 - keep) - p * FLOOR), with what is the same for a whole channel taken together
+    factor = scale * keep
+    return x * factor + scale * FLOOR * (1 - keep - p), (factor,)
 
 
 def alpha_dropout_forward(x, p=0.5, training=False, inplace=False, rng=None):
@@ -174,8 +184,8 @@ def feature_alpha_dropout_forward(x, p=0.5, training=False, inplace=False, rng=N
     return _drop_to_floor("feature_alpha_dropout", x, 2, p, training, rng)
 
 
-alpha_dropout = Op(alpha_dropout_forward, dropout_backward)
-feature_alpha_dropout = Op(feature_alpha_dropout_forward, dropout_backward)
+alpha_dropout = Op(alpha_dropout_forward, drop_channels_backward)
+feature_alpha_dropout = Op(feature_alpha_dropout_forward, drop_channels_backward)
 
 
 # ------------------------------------------------------------------ modules

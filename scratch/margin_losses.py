@@ -268,9 +268,8 @@ multi_margin_loss = Op(
 class MultilabelMarginSaved(NamedTuple):
     """What multilabel_margin_loss_backward needs."""
 
-    x: np.ndarray  # (N, C) or (C,)
-    named: np.ndarray  # (N, L, C) bool: label l of the target is class c
-    open: np.ndarray  # (N, L, C) bool: class c is not behind label l by 1
+    slope: np.ndarray  # (N, C): of C times the losses
+    shape: tuple[int, ...]  # of x
     reduction: str
 
 
@@ -306,24 +305,32 @@ def multilabel_margin_loss_forward(x, target, size_average=None, reduce=None, re
     if target.shape != x.shape:
         raise ValueError(f"{name}: target must have x's shape {x.shape}, but is {target.shape}")
     labels = target.reshape(rows.shape)  # (N, L), as many as classes
-    counts = np.cumprod(labels >= 0, axis=1) == 1  # before the first -1
-    named = counts[:, :, None] & (labels[:, :, None] == on_device_of(x, np.arange(rows.shape[1])))  # (N, L, C)
-    others = ~named.any(axis=1)  # (N, C)
-    right = np.take_along_axis(rows, np.where(counts, labels, 0), 1)  # (N, L)
-    gaps = 1 - right[:, :, None] + rows[:, None, :]  # (N, L, C)
-    open = counts[:, :, None] & others[:, None, :] & (gaps > 0)
-    losses = np.where(open, gaps, 0).sum(axis=(1, 2)) / rows.shape[1]  # (N,)
-    return reduced(losses.reshape(x.shape[:-1]), reduction), MultilabelMarginSaved(x, named, open, reduction)
+    counts = np.cumprod(labels >= 0, axis=1) == 1  # (N, L) before the first -1
+    labels = np.where(counts, labels, 0)
+    every = on_device_of(x, np.arange(len(rows)))
+    # with these two a gap is open only between a label that counts and a class that is not named
+    right = np.where(counts, np.take_along_axis(rows, labels, 1), np.inf)  # (N, L)
+    others = rows.copy()  # (N, C)
+    for l in range(labels.shape[1]):
+        others[every, labels[:, l]] = np.where(counts[:, l], -np.inf, others[every, labels[:, l]])
+    losses, slope = np.zeros_like(rows[:, 0]), np.zeros_like(rows)
+    for l in range(labels.shape[1]):
+        gaps = 1 - right[:, l : l + 1] + others  # (N, C)
+        open = gaps > 0
+        losses = losses + np.where(open, gaps, 0).sum(axis=1)
+        # each open gap pushes its class down and its label up
+        slope = slope + open
+        slope[every, labels[:, l]] -= open.sum(axis=1)
+    saved = MultilabelMarginSaved(slope, x.shape, reduction)
+    return reduced((losses / rows.shape[1]).reshape(x.shape[:-1]), reduction), saved
 
 
 def multilabel_margin_loss_backward(dy, saved):
     """dy -> dx (N, C), None"""
-    x, named, open, reduction = saved
-    share = _share_of_rows(dy, reduction, (len(open), open.shape[2]))  # (N, 1), or one number
-    # gaps = 1 - x[l] + x[c]: each open gap pushes its class down and its label up
-    pushed = open.sum(axis=1).astype(x.dtype)  # (N, C)
-    pulled = (named * open.sum(axis=2)[:, :, None]).sum(axis=1).astype(x.dtype)  # (N, L, C) -> (N, C)
-    return (share * (pushed - pulled)).reshape(x.shape), None
+    slope, shape, reduction = saved
+    # y = mean over C of the losses
+    dx = _share_of_rows(dy, reduction, slope.shape) * slope
+    return dx.reshape(shape), None
 
 
 multilabel_margin_loss = Op(

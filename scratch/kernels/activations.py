@@ -34,7 +34,7 @@ LARGE = 16384  # items: below, the textbook's few calls take less time than sett
 
 def large(x, *_, **__) -> bool:
     """Whether x is worth blocks and of a dtype that they are written for."""
-    return x.ndim > 0 and x.size >= LARGE and x.dtype.char in "fd"
+    return x.ndim > 0 and x.size >= max(LARGE, 1) and x.dtype.char in "fd"
 
 
 def by_blocks(fill: Callable, *arrays: np.ndarray, outputs: int = 1, scratch: int = 0):

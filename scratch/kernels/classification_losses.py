@@ -1,8 +1,9 @@
-"""Cross-entropy with class indices for x (N, C), in two passes of exponentials instead of six over the array.
+"""Negative log-likelihood with one number written a choice; cross-entropy of x (N, C) with class indices in two passes.
 
-Fast because exp(x) is written once and kept: the forward needs its row sums (a matrix-vector product), the backward
-scales its rows. Subtracting the row maximum, two more passes, is left out in blocks where no exponential can overflow
-or vanish. Rows are worked on in blocks that stay in cache, by several threads.
+Cross-entropy is fast because exp(x) is written once and kept: the forward needs its row sums (a matrix-vector product),
+the backward scales its rows. The textbook has six passes of exponentials. Subtracting the row maximum, two more passes,
+is left out in blocks where no exponential can overflow or vanish. Rows are worked on in blocks that stay in cache, by
+several threads.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.classification_losses import ClassTargets, class_targets, cross_entropy
+from scratch.classification_losses import ClassTargets, class_targets, cross_entropy, nll_loss, nll_loss_forward
 from scratch.kernels.blocks import SMALL, parallel
 from scratch.reduction import checked_reduction, reduced, shared
 
+LARGE = 1024  # items: below, the textbook's comparison of all classes takes no longer
 ITEMS = 4 * 131072  # items a block: 512 rows of 1000 classes
 LARGEST = 20  # exp of this is far from overflow, and so is the sum of many
 SMALLEST = 1e-12  # a row sum above this has not vanished
@@ -108,4 +110,16 @@ def suits(x, target, weight=None, *options, label_smoothing=0.0, **more) -> bool
     )
 
 
+def nll_loss_backward(dy, saved):
+    """dy -> dx (N, C, *), None, None; one number written for each choice, into zeros that the system hands out."""
+    x, targets, reduction = saved
+    axis = min(1, x.ndim - 1)
+    dx = np.zeros(x.shape, x.dtype)
+    # losses = -weight · x[target], or 0 where ignored
+    dpicked = np.where(targets.keep, shared(dy, reduction, targets.weight.sum()) * -targets.weight, 0)
+    np.put_along_axis(dx, targets.index, np.expand_dims(dpicked, axis), axis)
+    return dx, None, None
+
+
+nll_loss.register(nll_loss_forward, nll_loss_backward, when=lambda x, *_, **__: x.size >= LARGE)
 cross_entropy.register(cross_entropy_forward, cross_entropy_backward, when=suits)

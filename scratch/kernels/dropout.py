@@ -47,7 +47,7 @@ def dropout_backward(dy, saved):
 
 
 def suits(x, p=0.5, training=True, inplace=False, rng=None) -> bool:
-    return training and large(x)
+    return training and p > 0 and large(x)
 
 
 dropout.register(dropout_forward, dropout_backward, when=suits)

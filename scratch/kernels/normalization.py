@@ -131,10 +131,16 @@ def suits_group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
 def group_norm_kernel_forward(x, num_groups, weight=None, bias=None, eps=1e-5):
     """Fast because y = x · scale + shift with one scale and shift a channel, a few images at a time, still in cache."""
     check_group_norm(x, num_groups, weight, bias)
+    y, saved, _ = normalize_groups(x, num_groups, weight, bias, eps)
+    return y, saved
+
+
+def normalize_groups(x, num_groups, weight, bias, eps):
+    """y, saved, and the variances, (N, G, 1) float64"""
     shape, n, c = x.shape, *x.shape[:2]
     x = np.ascontiguousarray(x).reshape(n, c, -1)
     p = x.shape[2]
-    y, (mean, rstd) = np.empty_like(x), np.empty((2, n, num_groups, 1))
+    y, (mean, var) = np.empty_like(x), np.empty((2, n, num_groups, 1))
     ones = np.ones(p, x.dtype)
     weights = (np.ones(c) if weight is None else weight.astype(np.float64)).reshape(num_groups, -1)  # (G, J)
     biases = np.zeros(c) if bias is None else bias.astype(np.float64)
@@ -145,15 +151,14 @@ def group_norm_kernel_forward(x, num_groups, weight=None, bias=None, eps=1e-5):
         m = mean[lo:hi] = dot(xs, ones).reshape(of_group).mean(axis=2, keepdims=True) / p  # (k, G, 1)
         centre = m.astype(x.dtype)
         centred = np.subtract(xs.reshape(of_group), centre, out=space.reshape(of_group))
-        var = dot(centred, centred)[..., None] / centred.shape[2] - (m - centre) ** 2
-        r = rstd[lo:hi] = 1 / np.sqrt(var + eps)
-        scale = r * weights  # (k, G, J)
+        v = var[lo:hi] = dot(centred, centred)[..., None] / centred.shape[2] - (m - centre) ** 2
+        scale = weights / np.sqrt(v + eps)  # (k, G, J)
         shift = biases - (m * scale).reshape(hi - lo, c)
         np.multiply(xs, scale.reshape(hi - lo, c, 1).astype(x.dtype), out=ys)
         ys += shift[..., None].astype(x.dtype)
 
     over_images(normalize, x)
-    return y.reshape(shape), GroupNormKernelSaved(x, mean, rstd, weight)
+    return y.reshape(shape), GroupNormKernelSaved(x, mean, 1 / np.sqrt(var + eps), weight), var
 
 
 def group_norm_kernel_backward(dy, saved):
