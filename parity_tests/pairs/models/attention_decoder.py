@@ -41,7 +41,8 @@ def decoder_cases(draw, name):
 @st.composite
 def seq2seq_cases(draw):
     name, cell = draw(st.sampled_from(["BahdanauDecoder", "LuongDecoder"])), draw(st.sampled_from(["gru", "lstm"]))
-    encoder = draw(widths()) | {"cell": cell, "bidirectional": draw(st.booleans())}
+    encoder = {"vocab_size": 6, "embed_size": 4, "hidden_size": draw(st.integers(2, 4))}
+    encoder |= {"cell": cell, "bidirectional": draw(st.booleans())}
     width = encoder["hidden_size"] * (2 if encoder["bidirectional"] else 1)
     decoder = draw(widths()) | {"cell": cell, "hidden_size": width} | draw(options(name))
     source, lengths = draw(sources(encoder["vocab_size"]))
