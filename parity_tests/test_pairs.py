@@ -113,3 +113,10 @@ def test_zero_size_axes(pair, i):
     for train in (True, False):
         checks.matches_autograd(pair, replace(pair.empty[i], train=train))
         checks.is_as_accurate_as_torch(pair, replace(pair.empty[i], train=train))
+
+
+@pytest.mark.parametrize(("pair", "i"), empties, ids=[f"{pair.name}-{i}" for pair, i in empties])
+def test_kernels_are_right_for_zero_size_axes(pair, i):
+    for train in (True, False):
+        with tiny_blocks():
+            checks.matches_autograd(pair, replace(pair.empty[i], train=train))
