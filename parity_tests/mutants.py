@@ -18,6 +18,7 @@ import pkgutil
 import re
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,8 +176,9 @@ def run(pair: Pair, case: Case) -> None:
 
 
 def reached(pairs: dict[Pair, list[Case]]) -> dict[tuple[str, int], list[Pair]]:
-    """(file, first line) of every function -> the pairs whose cases call it."""
+    """(file, first line) of every function -> the pairs whose cases call it, the quickest first."""
     found: dict[tuple[str, int], list[Pair]] = {}
+    seconds: dict[str, float] = {}
     for pair, cases in tqdm(pairs.items(), desc="unchanged", disable=None):
         called: set[tuple[str, int]] = set()
 
@@ -184,6 +186,7 @@ def reached(pairs: dict[Pair, list[Case]]) -> dict[tuple[str, int], list[Pair]]:
             if event == "call":
                 called.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
 
+        began = time.perf_counter()
         sys.setprofile(note)
         try:
             for case in list(cases):
@@ -193,9 +196,10 @@ def reached(pairs: dict[Pair, list[Case]]) -> dict[tuple[str, int], list[Pair]]:
                     cases.remove(case)
         finally:
             sys.setprofile(None)
+        seconds[pair.name] = time.perf_counter() - began
         for key in called:
             found.setdefault(key, []).append(pair)
-    return found
+    return {key: sorted(by, key=lambda pair: seconds[pair.name]) for key, by in found.items()}
 
 
 def survives(pairs: dict[Pair, list[Case]], reach: list[Pair]) -> bool:
@@ -232,7 +236,7 @@ def main() -> int:
     for function, node in tqdm(chosen, desc="mutants", disable=None):
         inner = {n.lineno for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
         file = function.__code__.co_filename
-        by = list({id(p): p for line in inner for p in reach.get((file, line), ())}.values())
+        by = list({id(p): p for line in sorted(inner) for p in reach.get((file, line), ())}.values())
         if not by:
             unreached.append(f"{function.__module__}.{function.__qualname__}")
             continue

@@ -24,7 +24,7 @@ def adaptive_windows(length: int, outputs: int) -> list[slice]:
     return [slice(p * length // outputs, -(-(p + 1) * length // outputs)) for p in range(outputs)]
 
 
-def _output_sizes(name: str, n: int, x, output_size) -> tuple[int, ...]:
+def output_sizes(name: str, n: int, x, output_size) -> tuple[int, ...]:
     """One number of windows for each spatial axis; None keeps the input's length."""
     check_spatial(name, n, x)
     sizes = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
@@ -41,11 +41,11 @@ def _output_sizes(name: str, n: int, x, output_size) -> tuple[int, ...]:
 
 def _adaptive_avg_pool(name, n, x, output_size):
     y, axes = x, range(x.ndim - n, x.ndim)
-    for axis, outputs in zip(axes, _output_sizes(name, n, x, output_size)):
+    for axis, outputs in zip(axes, output_sizes(name, n, x, output_size)):
         # The mean over a box is the mean along one axis of the means along the other.
         whole = np.empty_like(y, shape=(*y.shape[:axis], outputs, *y.shape[axis + 1 :]))
         for p, window in enumerate(adaptive_windows(y.shape[axis], outputs)):
-            whole[_at(axis, p)] = y[_at(axis, window)].mean(axis=axis)
+            whole[at(axis, p)] = y[at(axis, window)].mean(axis=axis)
         y = whole
     return y, x.shape[-n:]
 
@@ -57,12 +57,12 @@ def adaptive_avg_pool_backward(dy, inputs):
         # whole[p] = y[window].mean(): every element of the window has one length-th of it
         whole = np.zeros_like(dx, shape=(*dx.shape[:axis], length, *dx.shape[axis + 1 :]))
         for p, window in enumerate(adaptive_windows(length, dx.shape[axis])):
-            whole[_at(axis, window)] += dx[_at(axis, slice(p, p + 1))] / (window.stop - window.start)
+            whole[at(axis, window)] += dx[at(axis, slice(p, p + 1))] / (window.stop - window.start)
         dx = whole
     return dx
 
 
-def _at(axis, index):
+def at(axis, index):
     return (*[slice(None)] * axis, index)
 
 
@@ -110,8 +110,8 @@ adaptive_avg_pool3d = Op(adaptive_avg_pool3d_forward, adaptive_avg_pool_backward
 # ---------------------------------------------------------------------- maxima
 
 
-def _adaptive_max_pool(name, n, x, output_size, return_indices):
-    inputs, outputs = x.shape[-n:], _output_sizes(name, n, x, output_size)
+def adaptive_max_pool(name, n, x, output_size, return_indices):
+    inputs, outputs = x.shape[-n:], output_sizes(name, n, x, output_size)
     places = np.arange(prod(inputs)).reshape(inputs)
     y = np.empty_like(x, shape=(*x.shape[:-n], *outputs))
     indices = np.empty_like(x, shape=y.shape, dtype=np.int64)
@@ -119,13 +119,13 @@ def _adaptive_max_pool(name, n, x, output_size, return_indices):
     for p, window in zip(product(*map(range, outputs)), windows):
         inside = places[window].reshape(-1)
         values = x[(..., *window)].reshape(*x.shape[:-n], len(inside))
-        winner = argmax(values)
+        winner = _argmax(values)
         y[(..., *p)] = np.take_along_axis(values, winner[..., None], axis=-1)[..., 0]
         indices[(..., *p)] = on_device_of(x, inside)[winner]
     return ((y, indices.copy()) if return_indices else y), MaxPoolSaved(indices, inputs)
 
 
-def argmax(values):
+def _argmax(values):
     """Where the maximum along the last axis lies: the first of equal ones, the last of several nans, as in torch."""
     nan = np.isnan(values)
     last_nan = values.shape[-1] - 1 - nan[..., ::-1].argmax(axis=-1)
@@ -134,7 +134,7 @@ def argmax(values):
 
 def adaptive_max_pool1d_forward(x, output_size, return_indices=False):
     """Maxima over `output_size` windows that cover x (N, C, L) or (C, L); see `adaptive_max_pool2d`."""
-    return _adaptive_max_pool("adaptive_max_pool1d", 1, x, output_size, return_indices)
+    return adaptive_max_pool("adaptive_max_pool1d", 1, x, output_size, return_indices)
 
 
 def adaptive_max_pool2d_forward(x, output_size, return_indices=False):
@@ -156,12 +156,12 @@ def adaptive_max_pool2d_forward(x, output_size, return_indices=False):
     ------
     ValueError : wrong number of axes, an empty axis other than N, a bad output_size.
     """
-    return _adaptive_max_pool("adaptive_max_pool2d", 2, x, output_size, return_indices)
+    return adaptive_max_pool("adaptive_max_pool2d", 2, x, output_size, return_indices)
 
 
 def adaptive_max_pool3d_forward(x, output_size, return_indices=False):
     """Maxima over windows that cover x (N, C, D, H, W) or (C, D, H, W); see `adaptive_max_pool2d`."""
-    return _adaptive_max_pool("adaptive_max_pool3d", 3, x, output_size, return_indices)
+    return adaptive_max_pool("adaptive_max_pool3d", 3, x, output_size, return_indices)
 
 
 adaptive_max_pool1d = Op(adaptive_max_pool1d_forward, max_pool_backward, arrays=("x",))

@@ -42,7 +42,8 @@ def _starts(samples, length, kernel, outputs):
     return starts
 
 
-def _fractional_max_pool(name, n, x, kernel_size, output_size, output_ratio, return_indices, samples, rng):
+def fractional_windows(name, n, x, kernel_size, output_size, output_ratio, samples, rng):
+    """kernel, outputs, and for each spatial axis the windows' starts (..., P); they differ from plane to plane."""
     check_spatial(name, n, x)
     inputs, leading = x.shape[-n:], x.shape[:-n]
     kernel = per_axis(name, "kernel_size", kernel_size, n)
@@ -61,6 +62,12 @@ def _fractional_max_pool(name, n, x, kernel_size, output_size, output_ratio, ret
     # As torch reads them: (W, H) in two dimensions, (D, H, W) in three.
     order = range(n) if n == 3 else reversed(range(n))
     starts = [_starts(samples[..., i : i + 1], *axis) for i, axis in zip(order, zip(inputs, kernel, outputs))]
+    return kernel, outputs, starts
+
+
+def _fractional_max_pool(name, n, x, kernel_size, output_size, output_ratio, return_indices, samples, rng):
+    kernel, outputs, starts = fractional_windows(name, n, x, kernel_size, output_size, output_ratio, samples, rng)
+    inputs, leading = x.shape[-n:], x.shape[:-n]
     flat = x.reshape(*leading, prod(inputs))
     y = np.full_like(x, -np.inf, shape=(*leading, prod(outputs)))
     indices = np.full_like(x, -1, shape=y.shape, dtype=np.int64)

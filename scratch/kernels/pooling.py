@@ -21,12 +21,12 @@ from scratch.kernels.blocks import BLOCK, SMALL, parallel
 from scratch.pooling import AvgPoolSaved, avg_divisor, pool_windows
 
 
-def _planes(a, n):
+def planes_of(a, n):
     """(..., *L) -> (planes, *L), contiguous"""
     return np.ascontiguousarray(a).reshape(prod(a.shape[:-n]), *a.shape[-n:])
 
 
-def _by_planes(task, planes, items):
+def by_planes(task, planes, items):
     """`task(part)` for slices of the planes; each plane has this many items."""
     step = max(1, BLOCK // items)
 
@@ -99,7 +99,7 @@ class MaxPoolKernelSaved(NamedTuple):
 
 def _max_pool(name, n, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     windows = pool_windows(name, n, x, kernel_size, stride, padding, dilation, ceil_mode)
-    planes, phases, first = _planes(x, n), Phases(windows), _first_inside(windows)
+    planes, phases, first = planes_of(x, n), Phases(windows), _first_inside(windows)
     y = np.empty((len(planes), *windows.outputs), x.dtype)
     winner = np.zeros((len(planes), *phases.grid), np.int8)
 
@@ -123,7 +123,7 @@ def _max_pool(name, n, x, kernel_size, stride=None, padding=0, dilation=1, ceil_
         if not phases.exact:
             y[part] = whole[phases.crop]
 
-    _by_planes(some, len(planes), prod(windows.inputs))
+    by_planes(some, len(planes), prod(windows.inputs))
     y = y.reshape(*x.shape[:-n], *windows.outputs)
     if return_indices:
         y = y, _flat_indices(winner[phases.crop], windows).reshape(y.shape)
@@ -161,7 +161,7 @@ def max_pool_backward(dy, saved):
         return None
     windows = phases.windows
     n = len(windows.inputs)
-    dy_planes = _planes(dy, n)
+    dy_planes = planes_of(dy, n)
     dx = np.zeros((len(winner), *windows.inputs), dy.dtype)
     integer = np.dtype(f"i{dy.itemsize}")
 
@@ -185,7 +185,7 @@ def max_pool_backward(dy, saved):
                 total[shift:] += chosen[run].view(dy.dtype)
             dx[part][there] = total.reshape(whole.shape)[here]
 
-    _by_planes(some, len(dx), prod(windows.inputs))
+    by_planes(some, len(dx), prod(windows.inputs))
     return dx.reshape(*dy.shape[:-n], *windows.inputs)
 
 
@@ -204,7 +204,7 @@ def _avg_pool(
 ):
     windows = pool_windows(name, n, x, kernel_size, stride, padding, ceil_mode=ceil_mode)
     divisor = avg_divisor(name, windows, count_include_pad, divisor_override, x)
-    planes, unpadded = _planes(x, n), windows.padded == windows.inputs
+    planes, unpadded = planes_of(x, n), windows.padded == windows.inputs
     y = np.empty((len(planes), *windows.outputs), x.dtype)
 
     def some(part):
@@ -216,7 +216,7 @@ def _avg_pool(
                 total += value
         np.divide(total, divisor, out=y[part])
 
-    _by_planes(some, len(planes), prod(windows.inputs))
+    by_planes(some, len(planes), prod(windows.inputs))
     return y.reshape(*x.shape[:-n], *windows.outputs), AvgPoolSaved(windows, divisor)
 
 
@@ -224,7 +224,7 @@ def avg_pool_backward(dy, saved):
     """dy (..., *P) -> dx (..., *L)"""
     windows, divisor = saved
     n = len(windows.inputs)
-    dy_planes, unpadded = _planes(dy, n), windows.padded == windows.inputs
+    dy_planes, unpadded = planes_of(dy, n), windows.padded == windows.inputs
     dx = np.empty((len(dy_planes), *windows.inputs), dy.dtype)
 
     def some(part):
@@ -233,7 +233,8 @@ def avg_pool_backward(dy, saved):
             # total = sum over the taps along this axis
             shape = (len(dtotal), *windows.outputs[:axis], *windows.padded[axis:])
             spread = dx[part] if axis == 0 and unpadded else np.empty(shape, dy.dtype)
-            spread[...] = 0
+            if windows.overlap or windows.outputs[axis] * windows.kernel[axis] != windows.padded[axis]:
+                spread[...] = 0
             for tap in _along(windows, axis):
                 if windows.overlap:
                     spread[tap] += dtotal
@@ -243,7 +244,7 @@ def avg_pool_backward(dy, saved):
         if not unpadded:
             dx[part] = dtotal[windows.inside]
 
-    _by_planes(some, len(dx), prod(windows.inputs))
+    by_planes(some, len(dx), prod(windows.inputs))
     return dx.reshape(*dy.shape[:-n], *windows.inputs)
 
 
