@@ -28,7 +28,7 @@ from scratch.kernels.convolution_columns import (
 from scratch.sliding import checked_geometry
 
 LARGE = 16  # images a batch from which small ones are worth turning around
-SMALL = 8192  # numbers in the windows of one image up to which many images together beat one after the other
+FEW = 8192  # numbers in the windows of one image up to which many images together beat one after the other
 WIDE = 64  # outputs a row from which one image alone makes a product that is wide enough
 
 
@@ -155,5 +155,5 @@ def suit_windows(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, gr
         return False
     if x.shape[1] <= 8 and x.shape[-1] >= 2 * WIDE:
         return True
-    small = len(weight) <= 16 and x[0].size * weight.shape[-1] <= SMALL
+    small = len(weight) <= 16 and x[0].size * weight.shape[-1] <= FEW
     return len(x) >= LARGE and small and weight[0].size >= 2 * len(weight)
