@@ -100,7 +100,7 @@ def _taps(g, length, mode, padding_mode, align_corners):
 # ---------------------------------------------------------------------- all axes
 
 
-def _points(saved):
+def taps_of_points(saved):
     """For each combination of taps: its place in the flattened input (N, P) or -1, and each axis's (weight, slope)."""
     x, grid, mode, padding_mode, align_corners = saved
     inputs = x.shape[2:]
@@ -121,11 +121,29 @@ def _values(flat, place):
     return np.where(place[:, None, :] < 0, 0, values)
 
 
-def _product(factors):
+def tap_product(factors):
     result = factors[0]
     for factor in factors[1:]:
         result = result * factor
     return result
+
+
+def checked_grid_sample(x, grid, mode, padding_mode, align_corners) -> GridSampleSaved:
+    n = x.ndim - 2
+    if n not in (2, 3) or grid.ndim != x.ndim:
+        raise ValueError(
+            f"grid_sample: x must be (N, C, H, W) or (N, C, D, H, W) and grid have as many axes, but x is {x.shape}, "
+            f"grid {grid.shape}"
+        )
+    if len(grid) != len(x) or grid.shape[-1] != n:
+        raise ValueError(f"grid_sample: grid must be (N, *P, {n}) for x {x.shape}, but is {grid.shape}")
+    if 0 in x.shape[2:]:
+        raise ValueError(f"grid_sample: the spatial axes of x must not be empty, but x is {x.shape}")
+    if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and n == 3):
+        raise ValueError(f"grid_sample: mode must be bilinear or nearest, for images also bicubic, but is {mode!r}")
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(f"grid_sample: padding_mode must be zeros, border or reflection, but is {padding_mode!r}")
+    return GridSampleSaved(x, grid, mode, padding_mode, bool(align_corners))
 
 
 def grid_sample_forward(x, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
@@ -158,25 +176,11 @@ def grid_sample_forward(x, grid, mode="bilinear", padding_mode="zeros", align_co
     >>> y
     array([[[[2.5]]]])
     """
-    n = x.ndim - 2
-    if n not in (2, 3) or grid.ndim != x.ndim:
-        raise ValueError(
-            f"grid_sample: x must be (N, C, H, W) or (N, C, D, H, W) and grid have as many axes, but x is {x.shape}, "
-            f"grid {grid.shape}"
-        )
-    if len(grid) != len(x) or grid.shape[-1] != n:
-        raise ValueError(f"grid_sample: grid must be (N, *P, {n}) for x {x.shape}, but is {grid.shape}")
-    if 0 in x.shape[2:]:
-        raise ValueError(f"grid_sample: the spatial axes of x must not be empty, but x is {x.shape}")
-    if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and n == 3):
-        raise ValueError(f"grid_sample: mode must be bilinear or nearest, for images also bicubic, but is {mode!r}")
-    if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(f"grid_sample: padding_mode must be zeros, border or reflection, but is {padding_mode!r}")
-    saved = GridSampleSaved(x, grid, mode, padding_mode, bool(align_corners))
+    saved = checked_grid_sample(x, grid, mode, padding_mode, align_corners)
     flat = x.reshape(*x.shape[:2], prod(x.shape[2:]))  # (N, C, L)
     y = sum(
-        _product([weight for weight, _ in factors])[:, None, :] * _values(flat, place)
-        for place, factors in _points(saved)
+        tap_product([weight for weight, _ in factors])[:, None, :] * _values(flat, place)
+        for place, factors in taps_of_points(saved)
     )
     return y.reshape(*x.shape[:2], *grid.shape[1:-1]), saved
 
@@ -188,16 +192,16 @@ def grid_sample_backward(dy, saved, needs=(True, True)):
     flat = x.reshape(*x.shape[:2], length)
     dy = dy.reshape(*x.shape[:2], prod(grid.shape[1:-1]))  # (N, C, P)
     dx, dgrid = np.zeros_like(flat), [0] * n
-    for place, factors in _points(saved):
+    for place, factors in taps_of_points(saved):
         weights = [weight for weight, _ in factors]
         # y = Σ_taps (Π_axes weight) · x[tap]
         if needs[0]:
-            dx += scatter_add(_product(weights)[:, None, :] * dy, place[:, None, :], (length,))
+            dx += scatter_add(tap_product(weights)[:, None, :] * dy, place[:, None, :], (length,))
         if needs[1] and saved.mode != "nearest":
             dtap = (dy * _values(flat, place)).sum(axis=1)  # (N, P)
             for axis, (_, slope) in enumerate(factors):
                 others = [*weights[:axis], slope, *weights[axis + 1 :]]
-                dgrid[axis] = dgrid[axis] + _product(others) * dtap
+                dgrid[axis] = dgrid[axis] + tap_product(others) * dtap
     if needs[1]:
         dgrid = np.zeros_like(grid) if saved.mode == "nearest" else np.stack(dgrid[::-1], axis=-1)
     return dx.reshape(x.shape) if needs[0] else None, dgrid.reshape(grid.shape) if needs[1] else None

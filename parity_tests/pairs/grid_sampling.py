@@ -10,7 +10,11 @@ def grid_sample_cases(draw):
     modes = [("bicubic", 2), ("bilinear", 2), ("nearest", 2), ("bilinear", 3), ("nearest", 3)]
     mode, n = draw(st.sampled_from(modes))
     batch, channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    inputs, outputs = (draw(st.tuples(*[st.integers(1, high)] * n)) for high in (5, 3))
+    # Bicubic: on an image one pixel wide all four taps may meet that pixel, and the slope is a sum that cancels; and the
+    # rounding of a few points says little about that of a formula of third degree.
+    shortest, fewest = (2, 3) if mode == "bicubic" else (1, 1)
+    inputs = draw(st.tuples(*[st.integers(shortest, 5)] * n))
+    outputs = draw(st.tuples(*[st.integers(fewest, 3)] * n))
     reach = draw(st.sampled_from([0.9, 1.5, 4.0]))
     config = {
         "mode": mode,
