@@ -10,7 +10,7 @@ def grid_sample_cases(draw):
     modes = [("bicubic", 2), ("bilinear", 2), ("nearest", 2), ("bilinear", 3), ("nearest", 3)]
     mode, n = draw(st.sampled_from(modes))
     batch, channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    # Bicubic: on an image one pixel wide all four taps may meet that pixel, and the slope is a sum that cancels; and the
+    # Bicubic: on an image one pixel wide all four taps may meet that pixel, and the slope is a sum that cancels; the
     # rounding of a few points says little about that of a formula of third degree.
     shortest, fewest = (2, 3) if mode == "bicubic" else (1, 1)
     inputs = draw(st.tuples(*[st.integers(shortest, 5)] * n))
