@@ -37,7 +37,7 @@ def column_sums(x):
     return stretches.sum(axis=0, dtype=np.float64) + np.ones(len(x) - cut, x.dtype) @ x[cut:]
 
 
-def sums(of: Callable, x):
+def sums(of: Callable, x) -> np.ndarray:
     """The sum of `of(lo, hi, space)` over groups of rows, in the order of the rows."""
     parts = {}
 
@@ -45,7 +45,8 @@ def sums(of: Callable, x):
         parts[lo] = of(lo, hi, space)
 
     over_images(some, x)
-    return sum(parts[lo] for lo in sorted(parts))
+    first, *others = (parts[lo] for lo in sorted(parts))
+    return sum(others, start=first)
 
 
 def forward(
