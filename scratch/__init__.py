@@ -32,6 +32,7 @@ from scratch.hard_activations import Hardshrink, Hardsigmoid, Hardswish, Hardtan
 from scratch.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from scratch.interpolation import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from scratch.kernels.blocks import num_threads, set_num_threads
+from scratch.kernels.convolution_winograd import winograd
 from scratch.likelihood_losses import GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratch.linear import Linear
 from scratch.linear_cross_entropy import LinearCrossEntropyLoss
@@ -241,4 +242,5 @@ __all__ = [
     "textbook",
     "training",
     "utils",
+    "winograd",
 ]

@@ -1,5 +1,7 @@
 """Convolutions on the CPU: five ways to make a convolution a few large matrix products, and one for depthwise.
 
+A sixth is taken only where it is asked for: see convolution_winograd.py.
+
 Axes: N batch, C input channels (c of one group), D H W input, F filters, K R S kernel, O P Q output, G groups. Images
 are volumes of depth 1, sequences those of height 1, too.
 
@@ -32,6 +34,7 @@ from scratch.kernels.convolution_columns import (
 )
 from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_forward, is_depthwise
 from scratch.kernels.convolution_windows import suit_windows, windows_backward, windows_forward
+from scratch.kernels.convolution_winograd import suits_winograd, winograd_backward, winograd_forward
 from scratch.sliding import Geometry, checked_geometry
 
 # ---------------------------------------------------------------------- kernel rows
@@ -251,6 +254,7 @@ def is_usual(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups
     return suits(x, weight, axes) and 0 not in weight.shape
 
 
+conv2d.register(winograd_forward, winograd_backward, when=suits_winograd)
 for op, axes in ((conv1d, 1), (conv2d, 2), (conv3d, 3)):
     for forward, backward, when in (
         (pointwise_forward, pointwise_backward, is_pointwise),
