@@ -51,7 +51,7 @@ def by_hand(stage):
 def written(day: date, rng, babel: bool) -> str:
     """The day as people write it: with weekday, with the month's name, or short, in one of the languages."""
     if babel:
-        from babel.dates import format_date
+        from babel.dates import format_date  # pyright: ignore[reportMissingImports]
 
         return format_date(day, rng.choice(["full", "long", "medium"]), locale=rng.choice(LANGUAGES))
     month = calendar.month_name[day.month]

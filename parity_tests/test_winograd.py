@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import parity_tests.pairs  # noqa: F401  (fills the registry)
 import scratch
 from parity_tests import checks
 from parity_tests.pair import REGISTRY, Case, floats
