@@ -44,7 +44,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write the measurement")
     parser.add_argument("--html", metavar="FILE", help="write a report")
     parser.add_argument("--read", metavar="FILE", nargs="+", help="take the measurement from these files")
-    parser.add_argument("--readme", metavar="FILE", nargs="+", help="write README.md's table and chart from these")
+    parser.add_argument(
+        "--readme", metavar="FILE", nargs="+", help="write README.md's table and chart, and docs/speed.md, from these"
+    )
     parser.add_argument("--quick", action="store_true", help="one turn each: whether all runs, no figures to quote")
     parser.add_argument("--default-allocator", action="store_true", help="glibc's own thresholds, on both sides")
     parser.add_argument("--list", action="store_true", help="names of the rows, nothing is timed")
@@ -103,7 +105,7 @@ def main(argv: list[str]) -> int:
     from benchmarks.run import DEFAULT, SUITES, entries
 
     if chosen.readme:
-        readme.write([Record.read(path) for path in chosen.readme])
+        readme.write([Record.read(path) for path in chosen.readme], chosen.readme)
         return 0
     if unknown := [name for name in chosen.suites if name not in SUITES]:
         return _refuse(f"no suite {unknown[0]!r}; there are {', '.join(SUITES)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import chart
 from benchmarks import machine as machines
+from benchmarks import page as full
 from benchmarks.record import Record, Row, geometric_mean
 from benchmarks.subjects import AGAIN, TEXTBOOK, TORCH
 from benchmarks.table import megabytes, seconds
@@ -16,8 +17,11 @@ START, END = "<!-- speed -->", "<!-- /speed -->"
 IMAGE = "docs/images/speed.png"
 
 
-def write(records: Sequence[Record], root: Path = ROOT) -> None:
-    """The first record is shown in full; of further ones (another machine, other settings) a line each."""
+def write(records: Sequence[Record], files: Sequence[str], root: Path = ROOT) -> None:
+    """The first record is shown in full; of further ones (another machine, other settings) a line each.
+
+    docs/speed.md, with every row, is written too.
+    """
     page, image = root / "README.md", root / IMAGE
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
     _, found, after = rest.partition(END)
@@ -26,6 +30,7 @@ def write(records: Sequence[Record], root: Path = ROOT) -> None:
     image.parent.mkdir(parents=True, exist_ok=True)
     chart.draw(records[0], image)
     page.write_text(f"{before}{START}\n{section(records)}\n{END}{after}", encoding="utf-8")
+    full.write(records, files, root)
 
 
 def section(records: Sequence[Record]) -> str:
@@ -45,6 +50,8 @@ def section(records: Sequence[Record]) -> str:
         *map(_net, records[0].suite("nets")),
         "",
         f"![Time of a step in Scratch over PyTorch's, layer by layer]({IMAGE})",
+        "",
+        f"[Every row, with its aim and the reason for each miss]({full.PAGE}). On a GPU: not yet measured.",
     ]
     return "\n".join(lines)
 

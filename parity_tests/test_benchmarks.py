@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import scratch
-from benchmarks import demo, machine, memory, nets, readme, report_charts, roofline, run, speed_report
+from benchmarks import demo, machine, memory, nets, page, readme, report_charts, roofline, run, speed_report
 from benchmarks.__main__ import main
 from benchmarks.compare import changes
 from benchmarks.record import NO_KERNEL, Record, Row, geometric_mean, slope
@@ -308,19 +308,33 @@ def test_the_report_needs_nothing_else_and_shows_every_suite(tmp_path):
 
 def test_the_readme_gets_its_table_and_its_chart(tmp_path):
     (tmp_path / "README.md").write_text("before <!-- speed -->old<!-- /speed --> after")
-    readme.write([full_record(), full_record()], tmp_path)
+    readme.write([full_record(), full_record()], ["a.json", "b.json"], tmp_path)
     page = (tmp_path / "README.md").read_text()
     assert page.startswith("before <!-- speed -->\n")
     assert page.endswith("\n<!-- /speed --> after")
     assert "old" not in page
     assert "×0.50" in page
     assert (tmp_path / readme.IMAGE).read_bytes().startswith(b"\x89PNG")
+    every = (tmp_path / "docs/speed.md").read_text()
+    assert "python -m benchmarks --readme a.json b.json" in every
+    for title in ("Networks", "Layers", "Peak memory", "How it grows", "Tiny inputs", "Layers behind their aim"):
+        assert f"### {title}" in every
+    assert "0.50" in every
+
+
+def test_a_row_behind_its_aim_says_why():
+    slow, fast = (row("LayerNorm: 8192 rows of 768", kernels=time, torch=1.0) for time in (3.0, 2.5))
+    assert page.missed(slow)
+    assert "11 passes" in page._line(slow)
+    assert not page.missed(fast)  # its aim is 2.8
+    assert "passes" not in page._line(fast)
+    assert page.missed(row("Anything", kernels=2.1, torch=1.0))
 
 
 def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path):
     (tmp_path / "README.md").write_text("nothing here")
     with pytest.raises(ValueError, match="no place"):
-        readme.write([full_record()], tmp_path)
+        readme.write([full_record()], ["a.json"], tmp_path)
 
 
 def test_scientific_reads_as_printed_in_a_book():

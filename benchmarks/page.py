@@ -1,0 +1,123 @@
+"""docs/speed.md: every row of the measurements that README.md sums up, with aims and the reason for each miss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import machine as machines
+from benchmarks.aims import aim, reason
+from benchmarks.record import Record, Row
+from benchmarks.subjects import TEXTBOOK, TORCH
+from benchmarks.table import AIMED, above_noise, megabytes, seconds, slopes, summary
+
+PAGE = "docs/speed.md"
+HEAD = """\
+# Speed and memory, row by row
+
+Written by `python -m benchmarks --readme {files}`; [how to measure](../README.md#speed). The HTML report
+(`--html`) says how it is measured and what would make it lie; the JSON files hold every figure.
+
+A step is forward and backward with all gradients, for networks the optimizer too. Times are medians; a ratio is
+scratch's over PyTorch's, below 1 scratch needs less; its aim is what was reached where the algorithm was worked out on
+its own. A reason stands where a row misses its aim, or takes more than twice PyTorch's time. On a GPU: not yet
+measured.
+"""
+
+
+COLUMNS = "Scratch", "PyTorch", "ratio", "aim", "textbook", "memory", "ratio", "why"
+
+
+def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
+    """The first record in full; of further ones the networks and the sums."""
+    first, *others = records
+    parts = [HEAD.format(files=" ".join(files)), _conditions(first)]
+    parts += [_times("Networks", first.suite("nets")), _times("Layers", first.suite("ops"))]
+    parts += [_memory(first.suite("memory")), _scaling(first.suite("scaling"))]
+    parts += [_times("Models", first.suite("models")), _times("Tiny inputs", first.suite("overhead"))]
+    for record in others:
+        parts += [_conditions(record), _times("Networks", record.suite("nets")), _misses(record.suite("ops"))]
+    page = root / PAGE
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("\n".join(filter(None, parts)), encoding="utf-8")
+
+
+def _conditions(record: Record) -> str:
+    settings = record.settings
+    lines = "\n".join(f"- {line}" for line in machines.lines(record.machine))
+    return f"## {settings['threads']} threads, {settings['dtype']}\n\n{lines}\n"
+
+
+def _times(title: str, rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
+    return f"### {title}\n\n{_head('step', *COLUMNS)}" + "\n".join(map(_line, rows)) + f"\n\n{sums}\n"
+
+
+def _misses(rows: list[Row]) -> str:
+    """Only the layers that miss their aim or take more than twice as long, under the sums of all."""
+    if not rows:
+        return ""
+    some = [row for row in rows if missed(row)]
+    sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
+    return (
+        f"### Layers behind their aim\n\n{_head('step', *COLUMNS)}"
+        + "\n".join(map(_line, some))
+        + f"\n\nAll layers:\n\n{sums}\n"
+    )
+
+
+def missed(row: Row) -> bool:
+    """Whether a row is behind its aim, or takes more than twice PyTorch's time."""
+    ratio = row.ratio(row.best)
+    target = (aim(row.name) if row.suite in AIMED else None) or 2.0
+    return ratio is not None and ratio > target
+
+
+def _line(row: Row) -> str:
+    target = aim(row.name) if row.suite in AIMED else None
+    times = [seconds(spread.median) if (spread := row.spread(name)) else "–" for name in (row.best, TORCH)]
+    cells = [
+        row.name,
+        *times,
+        _ratio(row.ratio(row.best)),
+        "" if target is None else f"{target:g}",
+        _ratio(row.ratio(TEXTBOOK)) if row.best != TEXTBOOK else "",
+        megabytes(row.memory.get(row.best)),
+        _ratio(row.memory_ratio(row.best)),
+        reason(row.name) if missed(row) else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _head(*names: str) -> str:
+    """The first two lines of a table; what is not the first or called `why` is a number."""
+    align = ("--:" if i and name != "why" else "---" for i, name in enumerate(names))
+    return f"| {' | '.join(names)} |\n|{'|'.join(align)}|\n"
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
+def _memory(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = []
+    for row in rows:
+        pages = [above_noise(row.resident.get(name)) for name in (row.best, TORCH)]
+        asked = [megabytes(row.memory.get(name)) for name in (row.best, TORCH)]
+        share = _ratio(pages[0] / pages[1]) if all(pages) else ""
+        lines.append(
+            f"| {' | '.join([row.name, *asked, _ratio(row.memory_ratio(row.best)), *map(megabytes, pages), share])} |"
+        )
+    head = _head("asked for at a step's peak", "Scratch", "PyTorch", "ratio", "resident: Scratch", "PyTorch", "ratio")
+    return f"### Peak memory, each in a fresh process\n\n{head}" + "\n".join(lines) + "\n"
+
+
+def _scaling(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = "\n".join(f"- {line}" for line in slopes(rows))
+    return f"### How it grows: exponents over the last three points of each curve\n\n{lines}\n"
