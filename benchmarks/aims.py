@@ -82,7 +82,7 @@ REASONS = {
     "LSTM": "100 products of 32 rows, at half of BLAS's speed: all products alone take 1.1 times PyTorch's step",
     "GRU": "100 products of 32 rows, at half of BLAS's speed",
     "CTCLoss": "no kernel: a loop over time of NumPy calls on small arrays",
-    "EmbeddingBag": "for the maximum no kernel: the textbook adds number by number",
+    "EmbeddingBag": "for the maximum 8 passes and two copies of rows for each index of a bag",
     "MultiLabelSoftMarginLoss": "no kernel: the textbook's passes go through main memory",
     "CrossEntropyLoss: 8x": "no kernel for classes that are not last: the textbook's passes go through main memory",
     "scaled_dot_product_attention": "5 products with 32 or 64 numbers a row, and 9 passes over the scores in cache",

@@ -86,3 +86,17 @@ def test_without_padding_the_gradient_is_that_of_finite_differences(mode, seed, 
     case = Case(inputs, {"mode": mode}, seed=seed)
     bags = torch.nn.functional.embedding_bag
     checks.matches_finite_differences(Pair("bags", cases=st.just(case), ours=embedding_bag, twin=bags), replace(case))
+
+
+@pytest.mark.parametrize("bags", [1, 200])  # of the textbook and of the kernel
+@pytest.mark.parametrize("bag", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_in_a_maximum_a_first_nan_stays_and_a_later_one_loses_as_in_torch(bag, bags):
+    weight = np.array([[1.0, np.nan, 2.0], [np.nan, 5.0, 1.0], [3.0, 3.0, -np.inf]])
+    x = np.array([bag] * bags)
+    twin = torch.tensor(weight, requires_grad=True)
+    y = torch.nn.functional.embedding_bag(torch.tensor(x), twin, mode="max")
+    dy = np.random.default_rng(0).normal(size=y.shape)
+    y.backward(torch.tensor(dy))
+    got, backward = embedding_bag(x, weight, mode="max")
+    np.testing.assert_array_equal(got, y.detach().numpy())
+    np.testing.assert_allclose(backward(dy), twin.grad.numpy(), atol=1e-12)

@@ -60,8 +60,13 @@ def embedding_bag_forward(
         for b in range(number):
             inside = x[bags == b]
             if len(inside):
-                winners[b] = inside[np.take(weight, inside, axis=0).argmax(axis=0)]
-                y[b] = np.take(weight, inside, axis=0).max(axis=0)
+                of_bag = np.take(weight, inside, axis=0)  # (n, E)
+                # as in torch, what comes later must be larger: a first nan stays, a later one loses
+                order = np.where(np.isnan(of_bag), -np.inf, of_bag)
+                order[0] = np.where(np.isnan(of_bag[0]), np.inf, of_bag[0])
+                place = order.argmax(axis=0)
+                winners[b] = inside[place]
+                y[b] = np.take_along_axis(of_bag, place[None], axis=0)[0]
     else:
         np.add.at(y, bags, rows)
         if mode == "mean":
