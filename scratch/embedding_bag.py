@@ -173,7 +173,7 @@ def embedding_bag(
     -------
     y : (B, E). backward : dy -> dweight, or with per_sample_weights (None, dweight, None, dper_sample_weights).
 
-    A nan is the maximum of its bag; torch's maximum ignores it unless it comes first. Offsets that decrease are
+    In a maximum a nan that comes first stays, a later one loses to any number, as in torch. Offsets that decrease are
     refused; torch takes them. scale_grad_by_freq divides by a row's own frequency; torch 2.13 on the CPU takes that of
     another row (where the sorted indices hold repeats before it).
 
