@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import scratch
 
 # the constants by which kernel modules decide: from how many items a kernel pays, items a block, items worth threads
-TINY = {"LARGE": 0, "BLOCK": 8, "ITEMS": 8, "TOGETHER": 8, "STRETCH": 4, "SMALL": 1}
+TINY = {"LARGE": 0, "BLOCK": 8, "ITEMS": 8, "SCORES": 64, "TOGETHER": 8, "STRETCH": 4, "SMALL": 1}
 
 
 @contextmanager

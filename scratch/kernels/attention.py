@@ -1,8 +1,10 @@
 """Scaled dot-product attention with memory that grows with T, not with T · S.
 
 All keys are taken for a block of query rows at a time, so only one block of scores is alive in each thread. Nothing of
-it is kept: the backward computes exp(scores - maximum) again, from the rows' maxima and sums that the forward saved.
-Causal attention leaves out the keys behind a block's last row, nearly half of the work. Heads go to different threads.
+it is kept: the backward computes the exponentials again, from the rows' maxima and sums that the forward saved. Scores
+are made in units of log 2 for `exp2`, the faster exponential; the maxima are taken off only in blocks where one could
+overflow or a row vanish. Where heads are short a block holds several. Causal attention leaves out the keys behind a
+block's last row, nearly half of the work. Heads go to different threads.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from scratch.attention import (
     default_scale,
     scaled_dot_product_attention,
 )
+from scratch.kernels.activations import LOG2E
 from scratch.kernels.blocks import parallel
 from scratch.op import unbroadcast
 
 BLOCK = 256  # query rows a block
-LARGE = 128 * 256  # scores of a head: below, the textbook's whole matrices are fast enough
+SCORES = 131072  # scores a block, where that takes several heads
+LARGE = 65536  # scores of all heads: below, the textbook's whole matrices are fast enough
+HARMLESS = 20  # exp2 of this is far from overflow, and so is its product with values
+VANISHED = 1e-6  # a row whose sum is above has lost no digits
 
 
 def rows_in_a_block(is_causal: bool) -> int:
@@ -36,9 +42,9 @@ class AttentionSaved(NamedTuple):
     query: np.ndarray  # (G, T, d)
     key: np.ndarray  # (G / group, S, d)
     value: np.ndarray  # (G / group, S, e)
-    maxima: np.ndarray  # (G, T, 1)
+    maxima: np.ndarray  # (G, T, 1) of the scores over log 2, 0 where they were not taken off
     sums: np.ndarray  # (G, T, 1)
-    mask: np.ndarray | None  # additive, as it came
+    mask: np.ndarray | None  # additive, over log 2; its axes as they came
     is_causal: bool
     scale: float
     shapes: tuple  # of query, key, value
@@ -61,85 +67,111 @@ def attention_forward(
     (G, T, _), S, group = q.shape, k.shape[1], len(q) // len(k)
     if is_causal and not all_finite(q, k, v):  # 0 · inf is nan: no product may be left out
         attn_mask, is_causal = np.tri(T, S, dtype=bool), False
-    mask = None if attn_mask is None else additive(attn_mask, q.dtype)
+    mask = None if attn_mask is None else additive(attn_mask, q.dtype) * LOG2E
     scale = default_scale(query) if scale is None else scale
     y = np.empty((G, T, v.shape[-1]), q.dtype)
-    maxima, sums = np.empty((2, G, T, 1), q.dtype)
+    maxima, sums = np.zeros((2, G, T, 1), q.dtype)
     step = rows_in_a_block(is_causal)
+    together = heads_in_a_block(min(step, T) * S, group)
     saved = AttentionSaved(q, k, v, maxima, sums, mask, is_causal, scale, shapes)
 
     def task(lo, hi):
-        space = np.empty(min(step, T) * S, q.dtype)
-        for g in range(lo, hi):
+        space = np.empty(together * min(step, T) * S, q.dtype)
+        for g in range(lo, hi, together):
+            heads = slice(g, min(g + together, hi))
+            values = v[heads] if group == 1 else v[g // group, None]
             for i in range(0, T, step):
-                rows = slice(i, min(i + step, T))
-                scores = block_of_scores(saved, g, rows, space)
-                highest = scores.max(axis=1, keepdims=True)
-                highest[highest == -np.inf] = 0
-                maxima[g, rows] = highest
-                scores -= highest
-                exps = np.exp(scores, out=scores)
-                total = np.einsum("ts->t", exps)[:, None]
-                total[total == 0] = 1
-                sums[g, rows] = total
-                np.matmul(exps, v[g // group, : exps.shape[1]], out=y[g, rows])
-                y[g, rows] /= total
+                at = heads, slice(i, min(i + step, T))
+                scores = block_of_scores(saved, *at, space)  # (h, rows, n)
+                if scores.max() < HARMLESS:  # false for nan too
+                    total = row_sums(np.exp2(scores, out=scores))
+                    harmless = total.min() > VANISHED
+                else:
+                    harmless = False
+                if not harmless:
+                    scores = block_of_scores(saved, *at, space)
+                    highest = scores.max(axis=2, keepdims=True)
+                    highest[highest == -np.inf] = 0
+                    maxima[at] = highest
+                    scores -= highest
+                    total = row_sums(np.exp2(scores, out=scores))
+                    total[total == 0] = 1
+                sums[at] = total
+                np.matmul(scores, values[:, : scores.shape[2]], out=y[at])
+                y[at] /= total
 
     parallel(task, G)
     return y.reshape(*query.shape[:-1], -1), saved
 
 
-def block_of_scores(saved, g, rows, space):
-    """scale · query @ keyᵀ + mask for some rows of one head, in `space`; (rows, keys that the last row may see)."""
+def heads_in_a_block(scores: int, group: int) -> int:
+    """How many heads of so many scores; one where several share their keys."""
+    return max(1, SCORES // scores) if group == 1 else 1
+
+
+def row_sums(exps):
+    """(h, rows, n) -> (h, rows, 1)"""
+    return np.einsum("hts->ht", exps)[..., None]
+
+
+def block_of_scores(saved, heads, rows, space):
+    """(scale · query @ keyᵀ + mask) / log 2 for some rows of some heads, in `space`; (h, rows, keys that are seen)."""
     group = len(saved.query) // len(saved.key)
-    q, key = saved.query[g, rows], saved.key[g // group]
-    n = min(rows.stop, len(key)) if saved.is_causal else len(key)
-    scores = np.matmul(q * saved.scale, key[:n].T, out=space[: len(q) * n].reshape(len(q), n))
+    q, key = saved.query[heads, rows], saved.key[heads] if group == 1 else saved.key[heads.start // group, None]
+    n = min(rows.stop, key.shape[1]) if saved.is_causal else key.shape[1]
+    h, r, _ = q.shape
+    scores = space[: h * r * n].reshape(h, r, n)
+    np.matmul(q * (saved.scale * LOG2E), key[:, :n].swapaxes(1, 2), out=scores)
     if saved.is_causal:
         i = min(rows.start, n)
-        scores[:, i:] += additive(np.tri(len(q), n - i, dtype=bool), q.dtype)
+        scores[..., i:] += additive(np.tri(r, n - i, dtype=bool), q.dtype)
     if saved.mask is not None:
         leading = saved.shapes[0][:-2]
-        masks = np.broadcast_to(saved.mask, (*leading, saved.query.shape[1], len(key)))  # a view
-        scores += masks[np.unravel_index(g, leading)][rows]
+        masks = np.broadcast_to(saved.mask, (*leading, saved.query.shape[1], n))  # a view
+        for j, g in enumerate(range(heads.start, heads.stop)):
+            scores[j] += masks[np.unravel_index(g, leading)][rows]
     return scores
 
 
 def attention_backward(dy, saved, needs=(True, True, True, True)):
     """dy (*, T, e) -> dquery (*, T, d), dkey (*, S, d), dvalue (*, S, e), dattn_mask"""
     q, k, v = saved.query, saved.key, saved.value
-    T, (heads, S, _), group = q.shape[1], k.shape, len(q) // len(k)
+    T, (shared_heads, S, _), group = q.shape[1], k.shape, len(q) // len(k)
     dy = dy.reshape(-1, *dy.shape[-2:])
     if saved.is_causal and not all_finite(dy, saved.sums):
         saved = saved._replace(is_causal=False, mask=additive(np.tri(T, S, dtype=bool), q.dtype))
     step = rows_in_a_block(saved.is_causal)
+    together = heads_in_a_block(min(step, T) * S, group)
     dq, dk, dv = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
     dmask = np.zeros_like(saved.mask) if saved.mask is not None and needs[3] else None
 
     def task(lo, hi):
-        space, dspace = np.empty((2, min(step, T) * S), q.dtype)
-        for kv in range(lo, hi):
-            for g in range(kv * group, (kv + 1) * group):
-                for i in range(0, T, step):
-                    rows = slice(i, min(i + step, T))
-                    scores = block_of_scores(saved, g, rows, space)
-                    scores -= saved.maxima[g, rows]
-                    exps = np.exp(scores, out=scores)
-                    n = exps.shape[1]
-                    # y = weights @ value with weights = exps / sums; the division is moved to the narrow dy
-                    d = dy[g, rows] / saved.sums[g, rows]
-                    dv[kv, :n] += exps.T @ d
-                    dscores = np.matmul(d, v[kv, :n].T, out=dspace[: exps.size].reshape(exps.shape))
-                    # weights = softmax(scores)
-                    dscores -= np.vecdot(exps, dscores)[:, None] / saved.sums[g, rows]
-                    dscores *= exps
-                    # scores = scale * query @ keyᵀ + mask
-                    np.matmul(dscores, k[kv, :n], out=dq[g, rows])
-                    dk[kv, :n] += dscores.T @ q[g, rows]
-                    if dmask is not None:
-                        add_to_mask(saved, g, rows, dmask, dscores)
+        space, dspace = np.empty((2, together * min(step, T) * S), q.dtype)
+        for g in range(lo * group, hi * group, together):
+            heads = slice(g, min(g + together, hi * group))
+            kv = heads if group == 1 else slice(g // group, g // group + 1)
+            for i in range(0, T, step):
+                at = heads, slice(i, min(i + step, T))
+                scores = block_of_scores(saved, *at, space)  # (h, rows, n)
+                if saved.maxima[at].any():
+                    scores -= saved.maxima[at]
+                exps = np.exp2(scores, out=scores)
+                n = exps.shape[2]
+                # y = weights @ value with weights = exps / sums; the division is moved to the narrow dy
+                d = dy[at] / saved.sums[at]
+                dv[kv, :n] += exps.swapaxes(1, 2) @ d
+                dscores = np.matmul(d, v[kv, :n].swapaxes(1, 2), out=dspace[: exps.size].reshape(exps.shape))
+                # weights = softmax(scores)
+                dscores -= np.vecdot(exps, dscores)[..., None] / saved.sums[at]
+                dscores *= exps
+                # scores = scale * query @ keyᵀ + mask
+                np.matmul(dscores, k[kv, :n], out=dq[at])
+                dk[kv, :n] += dscores.swapaxes(1, 2) @ q[at]
+                if dmask is not None:
+                    for j, head in enumerate(range(heads.start, heads.stop)):
+                        add_to_mask(saved, head, at[1], dmask, dscores[j])
 
-    parallel(task, heads, 1 if dmask is not None else None)
+    parallel(task, shared_heads, 1 if dmask is not None else None)
     dq *= saved.scale
     dk *= saved.scale
     dq, dk, dv = (d.reshape(shape) for d, shape in zip((dq, dk, dv), saved.shapes))
@@ -179,7 +211,7 @@ def suits(
         and k[:-1] == v[:-1]
         and query.dtype in (np.float32, np.float64)
         and not dropout_p
-        and q[-2] * k[-2] >= LARGE
+        and math.prod(q[:-1]) * k[-2] >= LARGE
         and min(query.size, key.size, value.size) > 0
     )
 
