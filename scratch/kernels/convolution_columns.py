@@ -97,7 +97,7 @@ class Patches:
 
 def threads_for(products):
     """One thread for little work (multiplications), else as many as there are."""
-    return 1 if products < 1 << 23 else None
+    return 1 if products < 10_000_000 else None
 
 
 def in_order(parts: dict[int, np.ndarray]):
