@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratch.kernels.blocks import SMALL, parallel
 from scratch.recurrent import gru_layer, lstm_layer, rnn_layer
 from scratch.recurrent_cells import check_cell
 from scratch.sums import pairwise_sum
@@ -82,7 +83,9 @@ def weight_gradients(dx_gates, dh_gates, saved):
     dx = (from_x @ weight_ih).reshape(x.shape)
     dweight_ih = from_x.T @ x.reshape(rows, -1)
     dweight_hh = from_h.T @ states[:-1].reshape(rows, -1)
-    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, pairwise_sum(from_x), pairwise_sum(from_h)
+    dbias_ih = pairwise_sum(from_x)
+    dbias_hh = dbias_ih.copy() if dx_gates is dh_gates else pairwise_sum(from_h)
+    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 
 def initial_gradient(d, like):
@@ -159,13 +162,23 @@ def lstm_kernel_backward(dy, saved):
     dy, dh, dc = dy
     cells, tanh_c = saved.more
     steps, batch, hidden = tanh_c.shape
-    i, f, g, o = (saved.gates[..., k * hidden : (k + 1) * hidden] for k in range(4))
-    dz = np.empty((steps, batch, 4, hidden), tanh_c.dtype)
-    np.multiply(g, i * (1 - i), out=dz[:, :, 0])
-    np.multiply(cells[:-1], f * (1 - f), out=dz[:, :, 1])
-    np.multiply(i, 1 - g * g, out=dz[:, :, 2])
-    np.multiply(tanh_c, o * (1 - o), out=dz[:, :, 3])
-    to_cell = o * (1 - tanh_c * tanh_c)
+    dz, to_cell = np.empty((steps, batch, 4, hidden), tanh_c.dtype), np.empty_like(tanh_c)
+
+    def slopes(lo, hi):
+        for t in range(lo, hi):
+            i, _, g, o = (saved.gates[t, :, k * hidden : (k + 1) * hidden] for k in range(4))
+            closing = 1 - saved.gates[t].reshape(batch, 4, hidden)
+            closing[:, 2] *= 1 + g  # 1 - g²
+            np.multiply(closing, saved.gates[t].reshape(batch, 4, hidden), out=dz[t])  # i (1 - i), ...
+            dz[t, :, 0] *= g
+            dz[t, :, 1] *= cells[t]
+            np.multiply(i, closing[:, 2], out=dz[t, :, 2])
+            dz[t, :, 3] *= tanh_c[t]
+            np.multiply(tanh_c[t], tanh_c[t], out=to_cell[t])
+            np.subtract(1, to_cell[t], out=to_cell[t])
+            to_cell[t] *= o
+
+    parallel(slopes, steps, 1 if saved.gates.size < SMALL else None)
     dh, dc = initial_gradient(dh, saved.states[0]), initial_gradient(dc, cells[0])
     dy = None if dy is None else in_order(dy, saved.reverse)
     for t in reversed(range(steps)):
@@ -175,7 +188,7 @@ def lstm_kernel_backward(dy, saved):
         dz[t, :, :3] *= dc[:, None]
         dz[t, :, 3] *= dh
         dh = dz[t].reshape(batch, -1) @ saved.weight_hh
-        dc *= f[t]
+        dc *= saved.gates[t, :, hidden : 2 * hidden]  # f
     dx, *dweights = weight_gradients(dz, dz, saved)
     return dx, dh, dc, *dweights, None
 
