@@ -5,7 +5,8 @@
 Each function whose name contains "backward" is changed in one place at a time: an operator, a constant (axes and
 indices are constants), a sign, a comparison, a condition, a statement left out. The changed code replaces the
 function's in this process, and the pairs that reach it are compared with autograd. A mutant that no comparison kills
-is a survivor: a hole in the tests, or a change that means the same; those are explained in `mutants_explained.txt`.
+is a survivor: a hole in the tests, or a change that means the same; those are explained in `mutants_explained.txt`, and
+so are functions that no pair reaches.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ def survives(pairs: dict[Pair, list[Case]], reach: list[Pair]) -> bool:
 
 
 def explained() -> set[str]:
-    """The survivors that mean the same as the original: one a line, the reason after ` -- `."""
+    """Survivors that mean the same as the original, functions no pair reaches: one a line, the reason after ` -- `."""
     lines = EXPLAINED.read_text().splitlines() if EXPLAINED.exists() else []
     return {line.split(" -- ")[0].strip() for line in lines if line.strip() and not line.startswith("#")}
 
@@ -237,8 +238,10 @@ def main() -> int:
         inner = {n.lineno for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
         file = function.__code__.co_filename
         by = list({id(p): p for line in sorted(inner) for p in reach.get((file, line), ())}.values())
+        whole = f"{function.__module__}.{function.__qualname__}"
         if not by:
-            unreached.append(f"{function.__module__}.{function.__qualname__}")
+            used += whole in known
+            unreached += [whole] if whole not in known else []
             continue
         original, n = function.__code__, 0
         while True:
@@ -254,7 +257,7 @@ def main() -> int:
                 continue
             alive = survives(pairs, by)
             function.__code__ = original
-            name = f"{function.__module__}.{function.__qualname__}: {before} -> {after}"
+            name = f"{whole}: {before} -> {after}"
             if not alive:
                 killed += 1
             elif name in known:
