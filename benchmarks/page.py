@@ -44,8 +44,9 @@ def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
 
 def _conditions(record: Record) -> str:
     settings = record.settings
+    threads = f"{settings['threads']} thread{'' if settings['threads'] == 1 else 's'}"
     lines = "\n".join(f"- {line}" for line in machines.lines(record.machine))
-    return f"## {settings['threads']} threads, {settings['dtype']}\n\n{lines}\n"
+    return f"## {threads}, {settings['dtype']}\n\n{lines}\n"
 
 
 def _times(title: str, rows: list[Row]) -> str:

@@ -68,9 +68,14 @@ def _means(record: Record) -> str:
     ]
     machine, settings = record.machine, record.settings
     name = machine.get("gpu") or machine["cpu"]
-    threads = "" if settings["device"] == "cuda" else f", {settings['threads']} threads"
+    threads = (
+        ""
+        if settings["device"] == "cuda"
+        else f", {settings['threads']} thread{'' if settings['threads'] == 1 else 's'}"
+    )
     allocator = "" if machine["allocator"] or settings["device"] == "cuda" else ", default allocator"
-    return f"| {name}, {settings['dtype']}{threads}{allocator} | {' | '.join(cells)} |"
+    alone = "" if ops else ", these suites alone"
+    return f"| {name}, {settings['dtype']}{threads}{allocator}{alone} | {' | '.join(cells)} |"
 
 
 def _mean(ratios) -> str:
