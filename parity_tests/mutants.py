@@ -174,6 +174,7 @@ def run(pair: Pair, case: Case) -> None:
         checks.matches_autograd(pair, case)
     with tiny_blocks():
         checks.matches_autograd(pair, case)
+        checks.computes_only_what_is_wanted(pair, case)
 
 
 def reached(pairs: dict[Pair, list[Case]]) -> dict[tuple[str, int], list[Pair]]:

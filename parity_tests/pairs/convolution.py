@@ -12,6 +12,8 @@ CHANNELS = [(1, 1, 1), (1, 2, 3), (1, 6, 2), (1, 5, 18), (2, 3, 2), (3, 1, 2), (
 def geometries(draw, axes, mode="zeros"):
     """(sizes, kernel, options): the kernel, dilated, fits into the padded sizes."""
     each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(axes))  # noqa: E731
+    if mode == "zeros" and draw(st.sampled_from([False, False, True])):  # pointwise, for which there is a kernel
+        return each(2, 4), (1,) * axes, {"stride": 1, "padding": draw(st.sampled_from([0, "valid"])), "dilation": 1}
     kernel, dilation, stride = each(1, 3), each(1, 2), each(1, 3)
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
     padding = draw(st.sampled_from(["same", "valid", "integers", "integers"]))
