@@ -167,3 +167,16 @@ def test_kernels_agree_with_the_textbook_on_work_for_several_threads(name, case)
     for got, again, gradient in zip(backward(dy), backward(dy), textbook_backward(dy)):
         np.testing.assert_allclose(got, gradient, atol=1e-10)
         np.testing.assert_array_equal(got, again)
+
+
+@pytest.mark.parametrize(("kernel", "padding", "dilation"), [(2, 0, 1), (3, 1, 1), (2, 1, 2), (3, 2, 1), (2, 2, 1)])
+def test_a_volumes_gradient_by_the_flipped_kernel_is_the_textbooks(kernel, padding, dilation):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 9, 5, 6, 7)), rng.normal(size=(4, 9, kernel, kernel, kernel))
+    y, backward = conv3d(x, w, padding=padding, dilation=dilation)
+    assert backward.function.func is kernels.rows_backward
+    with scratch.textbook():
+        _, textbook_backward = conv3d(x, w, padding=padding, dilation=dilation)
+    dy = rng.normal(size=y.shape)
+    for got, want in zip(backward(dy), textbook_backward(dy)):
+        np.testing.assert_allclose(got, want, atol=1e-10)

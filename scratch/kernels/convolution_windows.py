@@ -29,6 +29,7 @@ from scratch.sliding import checked_geometry
 
 LARGE = 16  # images a batch from which small ones are worth turning around
 FEW = 8192  # numbers in the windows of one image up to which many images together beat one after the other
+TOGETHER = 16  # at least so many small images a block
 WIDE = 64  # outputs a row from which one image alone makes a product that is wide enough
 
 
@@ -46,7 +47,7 @@ class Windows:
         row = S * self.channels  # rows of the matrix for each row of the image
         starts = [p * g.stride[1] for p in range(g.out[1])]
         self.rows = [slice(a, a + kernel[1] * row) for a in ((h % d * Hr + h // d) * row for h in starts)]
-        self.together = 1 if Q >= WIDE else max(16, 2 * blocks.BLOCK // math.prod(self.shape))
+        self.together = 1 if Q >= WIDE else max(TOGETHER, 2 * blocks.BLOCK // math.prod(self.shape))
 
     def parts(self, lo, hi):
         """For the images of [lo, hi): (which, their windows as zeros, the same as matrix (d Hr S C, Q n))."""
