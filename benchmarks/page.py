@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import machine as machines
 from benchmarks.aims import aim, reason
+from benchmarks.floors import floor
 from benchmarks.record import Record, Row
 from benchmarks.subjects import TEXTBOOK, TORCH
 from benchmarks.table import AIMED, above_noise, megabytes, seconds, slopes, summary
@@ -20,23 +21,24 @@ Written by `python -m benchmarks --readme {files}`; [how to measure](../README.m
 
 A step is forward and backward with all gradients, for networks the optimizer too. Times are medians; a ratio is
 scratch's over PyTorch's, below 1 scratch needs less; its aim is what was reached where the algorithm was worked out on
-its own. A reason stands where a row misses its aim, or takes more than twice PyTorch's time. On a GPU: not yet
-measured.
+its own. Where a row misses its aim, or takes more than twice PyTorch's time, stand the reason and, where it was counted
+(`benchmarks/floors.py`), the floor: the ratio that would be left if the kernel's passes over blocks in cache, or its
+products, were all that it does. On a GPU: not yet measured.
 """
 
 
-COLUMNS = "Scratch", "PyTorch", "ratio", "aim", "textbook", "memory", "ratio", "why"
+COLUMNS = "Scratch", "PyTorch", "ratio", "aim", "floor", "textbook", "memory", "ratio", "why"
 
 
 def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
     """The first record in full; of further ones the networks and the sums."""
     first, *others = records
     parts = [HEAD.format(files=" ".join(files)), _conditions(first)]
-    parts += [_times("Networks", first.suite("nets")), _times("Layers", first.suite("ops"))]
+    parts += [_times("Networks", first, "nets"), _times("Layers", first, "ops")]
     parts += [_memory(first.suite("memory")), _scaling(first.suite("scaling"))]
-    parts += [_times("Models", first.suite("models")), _times("Tiny inputs", first.suite("overhead"))]
+    parts += [_times("Models", first, "models"), _times("Tiny inputs", first, "overhead")]
     for record in others:
-        parts += [_conditions(record), _times("Networks", record.suite("nets")), _misses(record.suite("ops"))]
+        parts += [_conditions(record), _times("Networks", record, "nets"), _misses(record)]
     page = root / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(filter(None, parts)), encoding="utf-8")
@@ -49,22 +51,24 @@ def _conditions(record: Record) -> str:
     return f"## {threads}, {settings['dtype']}\n\n{lines}\n"
 
 
-def _times(title: str, rows: list[Row]) -> str:
+def _times(title: str, record: Record, suite: str) -> str:
+    rows = record.suite(suite)
     if not rows:
         return ""
     sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
-    return f"### {title}\n\n{_head('step', *COLUMNS)}" + "\n".join(map(_line, rows)) + f"\n\n{sums}\n"
+    return f"### {title}\n\n{_head('step', *COLUMNS)}" + "\n".join(_line(row, record) for row in rows) + f"\n\n{sums}\n"
 
 
-def _misses(rows: list[Row]) -> str:
+def _misses(record: Record) -> str:
     """Only the layers that miss their aim or take more than twice as long, under the sums of all."""
+    rows = record.suite("ops")
     if not rows:
         return ""
     some = [row for row in rows if missed(row)]
     sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
     return (
         f"### Layers behind their aim\n\n{_head('step', *COLUMNS)}"
-        + "\n".join(map(_line, some))
+        + "\n".join(_line(row, record) for row in some)
         + f"\n\nAll layers:\n\n{sums}\n"
     )
 
@@ -76,7 +80,8 @@ def missed(row: Row) -> bool:
     return ratio is not None and ratio > target
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, record: Record) -> str:
+    lowest, theirs = floor(row, record), row.spread(TORCH)
     target = aim(row.name) if row.suite in AIMED else None
     times = [seconds(spread.median) if (spread := row.spread(name)) else "–" for name in (row.best, TORCH)]
     cells = [
@@ -84,6 +89,7 @@ def _line(row: Row) -> str:
         *times,
         _ratio(row.ratio(row.best)),
         "" if target is None else f"{target:g}",
+        _ratio(lowest / theirs.median if lowest and theirs and missed(row) else None),
         _ratio(row.ratio(TEXTBOOK)) if row.best != TEXTBOOK else "",
         megabytes(row.memory.get(row.best)),
         _ratio(row.memory_ratio(row.best)),

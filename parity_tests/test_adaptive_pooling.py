@@ -1,9 +1,11 @@
 """Adaptive pooling: hand-worked windows and conventions."""
 
 import numpy as np
+import pytest
 import torch
 
 import scratch
+from parity_tests.tiny import tiny_blocks
 from scratch import functional as F
 from scratch.adaptive_pooling import adaptive_windows
 
@@ -49,3 +51,18 @@ def test_no_window_at_all_gives_an_empty_output_and_a_zero_gradient():
 def test_reprs_are_torchs():
     for name in ("AdaptiveAvgPool2d", "AdaptiveMaxPool3d"):
         assert repr(getattr(scratch, name)((1, None))) == repr(getattr(torch.nn, name)((1, None)))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_what_is_not_finite_stays_in_its_windows(n, value):
+    x, dy = np.ones((2, 2, *[5] * n)), np.ones((2, 2, *[3] * n))
+    x[0, 0].flat[-1] = dy[0, 0].flat[-1] = value  # in one window of three; from one window to two places an axis
+    op, twin = getattr(F, f"adaptive_avg_pool{n}d"), getattr(torch.nn.functional, f"adaptive_avg_pool{n}d")
+    tx = torch.tensor(x, requires_grad=True)
+    ty = twin(tx, 3)
+    ty.backward(torch.tensor(dy))
+    with tiny_blocks():
+        y, backward = op(x, 3)
+        np.testing.assert_allclose(y, ty.detach().numpy())
+        np.testing.assert_allclose(backward(dy), tx.grad.numpy())

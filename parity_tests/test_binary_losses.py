@@ -1,9 +1,11 @@
 """Losses of yes-or-no questions: numbers worked out by hand, logits far out, probabilities of 0 and 1."""
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
+import scratch
 from scratch import BCEWithLogitsLoss
 from scratch.functional import (
     binary_cross_entropy,
@@ -80,3 +82,23 @@ def test_multilabel_soft_margin_loss_is_the_mean_over_the_labels():
     np.testing.assert_allclose(y, 1.5 * np.log(2))
     np.testing.assert_allclose(dx, [[-0.25, 0.375]])
     np.testing.assert_allclose(dtarget, [[0.0, -np.log(3) / 2]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("far", [0, 20, 1000, np.inf])
+def test_the_multilabel_kernel_keeps_the_textbooks_digits_where_labels_are_sure(dtype, reduction, far):
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 2, (600, 1000))
+    x = rng.normal(size=target.shape).astype(dtype)
+    x[::2] += (2 * target[::2] - 1) * (far if np.isfinite(far) else 0)
+    x[5, 5] = far
+    y, backward = multilabel_soft_margin_loss(x, target, reduction=reduction)
+    with scratch.textbook():
+        expected, expected_backward = multilabel_soft_margin_loss(x, target, reduction=reduction)
+    assert backward.function is not expected_backward.function
+    assert y.dtype == dtype
+    dy = rng.normal(size=expected.shape).astype(dtype)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(y, expected, rtol=256 * eps)
+    np.testing.assert_allclose(backward(dy), expected_backward(dy), rtol=64 * eps, atol=1e-18)

@@ -4,7 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
+from scratch import textbook
+from scratch.ctc import CTCSaved
 from scratch.functional import ctc_loss, log_softmax
 
 
@@ -70,3 +73,67 @@ def test_an_input_too_short_for_its_target_has_an_infinite_loss_or_with_zero_inf
 def test_lengths_that_are_no_integers_are_refused():
     with pytest.raises(TypeError, match="input_lengths must be integers"):
         ctc_loss(np.zeros((2, 1, 3)), np.array([[1]]), np.array([2.0]), (1,))
+
+
+def of_torch(log_probs, *arguments, **options):
+    """Losses and the gradient of their sum."""
+    x = torch.tensor(log_probs, requires_grad=True)
+    losses = torch.nn.functional.ctc_loss(x, *map(torch.tensor, arguments), reduction="none", **options)
+    losses.sum().backward()
+    return losses.detach().numpy(), x.grad.numpy()
+
+
+@pytest.mark.parametrize("spread", [0.1, 1, 10, 30, 100, 300, 1000])
+def test_long_inputs_agree_with_torch_however_small_the_probabilities_of_their_paths(spread):
+    rng = np.random.default_rng(0)
+    log_probs = log_softmax(spread * rng.normal(size=(300, 4, 5)), 2)[0]
+    arguments = rng.integers(1, 5, size=(4, 100)), (300, 250, 160, 300), (100, 99, 100, 1)
+    y, backward = ctc_loss(log_probs, *arguments, reduction="none")
+    losses, gradient = of_torch(log_probs, *arguments)
+    np.testing.assert_allclose(y, losses, rtol=1e-12)
+    np.testing.assert_allclose(backward(np.ones(4)), gradient, atol=1e-8)
+
+
+def test_a_path_through_a_probability_that_float64_rounds_to_0_counts_beside_one_that_it_can_hold():
+    # label then blank: e^-760, of which a float64 keeps nothing; blank then label: e^-700 e^-70, in steps that it keeps
+    log_probs = np.array([[[-700.0, -760.0, 0.0]], [[0.0, -70.0, -np.log(2)]]])
+    y, backward = ctc_loss(log_probs, np.array([[1]]), (2,), (1,), reduction="none")
+    losses, gradient = of_torch(log_probs, np.array([[1]]), (2,), (1,))
+    np.testing.assert_allclose(y, losses, rtol=1e-12)
+    np.testing.assert_allclose(y, [760], rtol=1e-6)
+    np.testing.assert_allclose(backward(np.ones(1)), gradient, atol=1e-9)
+
+
+def test_a_class_of_probability_0_has_torchs_gradient_nan_there_alone():
+    logits = np.random.default_rng(0).normal(size=(4, 2, 4))
+    logits[1, 0, 1] = logits[2, 0, 3] = logits[3, 1, 2] = -np.inf
+    log_probs = log_softmax(logits, 2)[0]
+    arguments = np.array([[1, 2], [3, 1]]), (4, 3), (2, 1)  # the last one lies behind the end of its input
+    y, backward = ctc_loss(log_probs, *arguments, reduction="none")
+    losses, gradient = of_torch(log_probs, *arguments)
+    np.testing.assert_allclose(y, losses)
+    np.testing.assert_allclose(backward(np.ones(2)), gradient)
+    assert np.isnan(gradient).sum() == 2
+
+
+def test_nan_behind_the_end_of_an_input_is_not_looked_at():
+    log_probs = log_softmax(np.random.default_rng(0).normal(size=(4, 2, 3)), 2)[0]
+    arguments = np.array([[1, 2], [2, 1]]), (4, 3), (2, 1)
+    want, want_backward = ctc_loss(log_probs, *arguments)
+    log_probs[3, 1] = np.nan
+    y, backward = ctc_loss(log_probs, *arguments)
+    np.testing.assert_array_equal(y, want)
+    np.testing.assert_array_equal(backward(), want_backward())
+
+
+def test_only_what_float64_cannot_hold_goes_to_the_textbook():
+    log_probs = log_softmax(np.random.default_rng(0).normal(size=(4, 3, 3)), 2)[0]
+    targets, lengths = np.array([[1, 1, 1], [1, 2, 1], [2, 2, 0]]), ((4, 4, 3), (3, 3, 2))
+    y, backward = ctc_loss(log_probs, targets, *lengths, reduction="none")
+    assert list(np.isinf(y)) == [True, False, False]  # 1 1 1 takes five steps, 2 2 takes three
+    assert not isinstance(backward.saved, CTCSaved)
+    log_probs[0, 0] = np.nan
+    y, backward = ctc_loss(log_probs, targets, *lengths, reduction="none")
+    assert isinstance(backward.saved, CTCSaved)
+    with textbook():
+        np.testing.assert_array_equal(y, ctc_loss(log_probs, targets, *lengths, reduction="none")[0])

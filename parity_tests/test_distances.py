@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from parity_tests.tiny import tiny_blocks
+from scratch import textbook
 from scratch.functional import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 
 
@@ -95,3 +97,25 @@ def test_normalize_of_a_short_vector_divides_by_eps():
 def test_at_a_length_of_eps_normalize_has_the_slope_of_the_longer_side():
     _, backward = normalize(np.array([[3.0, 4.0]]), eps=5.0)
     np.testing.assert_allclose(backward(np.array([[1.0, 0.0]])), [[0.128, -0.096]])
+
+
+def test_of_equal_near_and_distant_vectors_the_products_give_what_differences_give():
+    rng = np.random.default_rng(0)
+    x = 3 + rng.normal(size=(7, 3))
+    x[4], x[5] = x[0], x[1] + 1e-9  # the formula of products has no digit of the one and few of the other
+    dy, dabove = -rng.random((7, 7)), -rng.random(21)
+    results = []
+    for mode in (tiny_blocks, textbook):
+        with mode():
+            y, backward = cdist(x, x)
+            above, above_backward = pdist(x)
+            results.append((y, *backward(dy), above, above_backward(dabove)))
+    for fast, plain in zip(*results):
+        np.testing.assert_allclose(fast, plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("place", [1e7, 1.9e7, 3.1e7])
+def test_near_vectors_far_from_the_others_are_found(place):
+    x1, x2 = np.arange(200.0)[:, None], np.arange(0.5, 200)[:, None]
+    x1[:2, 0], x2[:2, 0] = (place, -place), (place + 1e-3, -place - 3)  # their square: 1e-6, by products 0.06
+    np.testing.assert_allclose(cdist(x1, x2)[0][0, 0], 1e-3, rtol=1e-4)

@@ -103,27 +103,51 @@ def test_dtype_converts_first_and_the_gradient_comes_back_as_x(name):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("op", [F.softmax, F.log_softmax])
+@pytest.mark.parametrize("op", [F.softmax, F.log_softmax, F.softmin])
 @pytest.mark.parametrize("row", ["plain", "huge", "low", "masked", "all masked", "nan", "inf"])
-def test_the_kernel_agrees_with_the_textbook_on_every_road(op, row, dtype):
-    x = np.random.default_rng(0).normal(size=(1100, 40)).astype(dtype)
+@pytest.mark.parametrize(("shape", "axis"), [((1100, 40), 1), ((80, 9000), 0), ((12, 70, 1200), 1)])
+def test_the_kernel_agrees_with_the_textbook_on_every_road(op, row, dtype, shape, axis):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    sign = -1 if op is F.softmin else 1
+    rows = np.moveaxis(x, axis, -1)[(0,) * (x.ndim - 2)]
     if row == "huge":
-        x[700, 3] = 500
+        rows[700, 3] = sign * 500
     if row == "low":
-        x[5] -= 1000
+        rows[5] -= sign * 1000
     if row == "masked":
-        x[:, ::2] = -np.inf
+        rows[:, ::2] = -sign * np.inf
     if row == "all masked":
-        x[1099] = -np.inf
+        rows[1099] = -sign * np.inf
     if row == "nan":
-        x[3, 3] = np.nan
+        rows[3, 3] = np.nan
     if row == "inf":
-        x[3, 3] = np.inf
+        rows[3, 3] = sign * np.inf
     dy = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
-    y, backward = op(x, -1)
+    y, backward = op(x, axis)
     with scratch.textbook():
-        y_plain, backward_plain = op(x, -1)
+        y_plain, backward_plain = op(x, axis)
     assert backward.function is not backward_plain.function
     eps = np.finfo(dtype).eps
     assert_allclose(y, y_plain, rtol=32 * eps, atol=4 * eps)
     assert_allclose(backward(dy), backward_plain(dy), rtol=64 * eps, atol=32 * eps)
+
+
+@pytest.mark.parametrize("op", [F.softmax, F.log_softmax, F.softmin])
+def test_a_sum_that_overflows_warns_of_nothing(op):
+    x = np.full((1000, 100), -89.0 if op is F.softmin else 89.0, np.float32)
+    for axis in (0, 1):
+        with np.errstate(over="raise", invalid="raise"):
+            y, _ = op(x, axis)
+        share = 1 / x.shape[axis]
+        assert_allclose(y, math.log(share) if op is F.log_softmax else share, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((1100, 40), 1), ((40, 2000), 0)])
+def test_log_softmax_of_an_all_but_sure_choice_is_exact(shape, axis):
+    # -log(1 + e^-14) = -8.3e-7; as a logit from 17 on minus log Σ eˣ it would be a multiple of 2^-19 = 1.9e-6
+    x = np.full(shape, -50, np.float32)
+    rows = np.moveaxis(x, axis, 1)
+    rows[:, 0] = np.linspace(17, 27, len(rows))
+    rows[:, 1] = rows[:, 0] - 14
+    y, _ = F.log_softmax(x, axis)
+    assert_allclose(np.moveaxis(y, axis, 1)[:, 0], -np.exp(-14), atol=1.2e-7)

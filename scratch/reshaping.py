@@ -159,12 +159,12 @@ def pixel_shuffle_forward(x, upscale_factor):
     r = upscale_factor
     if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):
         raise ValueError(f"pixel_shuffle: x must be (*, C·r², H, W) for upscale_factor r={r}, but is {x.shape}")
-    return _shuffle(x, r).copy(), r
+    return _shuffle(x, r), r
 
 
 def pixel_shuffle_backward(dy, r):
     """dy (*, C, H·r, W·r) -> dx (*, C·r², H, W): the inverse permutation"""
-    return _unshuffle(dy, r).copy()
+    return _unshuffle(dy, r)
 
 
 def pixel_unshuffle_forward(x, downscale_factor):
@@ -185,24 +185,24 @@ def pixel_unshuffle_forward(x, downscale_factor):
     r = downscale_factor
     if x.ndim < 3 or r < 1 or x.shape[-2] % r or x.shape[-1] % r:
         raise ValueError(f"pixel_unshuffle: x must be (*, C, H·r, W·r) for downscale_factor r={r}, but is {x.shape}")
-    return _unshuffle(x, r).copy(), r
+    return _unshuffle(x, r), r
 
 
 def pixel_unshuffle_backward(dy, r):
     """dy (*, C·r², H, W) -> dx (*, C, H·r, W·r): the inverse permutation"""
-    return _shuffle(dy, r).copy()
+    return _shuffle(dy, r)
 
 
 def _shuffle(x, r):
     *batch, channels, h, w = x.shape
     blocks = x.reshape(prod(batch), channels // r**2, r, r, h, w)  # (*, C, i, j, H, W)
-    return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(*batch, channels // r**2, h * r, w * r)
+    return blocks.transpose(0, 1, 4, 2, 5, 3).copy().reshape(*batch, channels // r**2, h * r, w * r)
 
 
 def _unshuffle(x, r):
     *batch, channels, h, w = x.shape
     blocks = x.reshape(prod(batch), channels, h // r, r, w // r, r)  # (*, C, H, i, W, j)
-    return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(*batch, channels * r**2, h // r, w // r)
+    return blocks.transpose(0, 1, 3, 5, 2, 4).copy().reshape(*batch, channels * r**2, h // r, w // r)
 
 
 pixel_shuffle = Op(pixel_shuffle_forward, pixel_shuffle_backward, arrays=("x",))
@@ -238,7 +238,7 @@ def channel_shuffle_backward(dy, groups):
 
 def _deal(x, groups):
     n, c, *spatial = x.shape
-    return x.reshape(n, groups, c // groups, *spatial).swapaxes(1, 2).reshape(x.shape).copy()
+    return x.reshape(n, groups, c // groups, *spatial).swapaxes(1, 2).copy().reshape(x.shape)
 
 
 channel_shuffle = Op(channel_shuffle_forward, channel_shuffle_backward, arrays=("x",))

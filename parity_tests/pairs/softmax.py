@@ -11,7 +11,7 @@ from parity_tests.pairs.activations import REGIMES
 from scratch.random import generator
 
 shapes = st.lists(st.integers(1, 5), max_size=4).map(tuple)
-many = st.sampled_from([(130, 130), (2, 65, 140), (1100, 16)])
+many = st.sampled_from([(130, 130), (2, 65, 140), (1100, 16), (2, 200, 170)])
 
 
 @st.composite

@@ -22,18 +22,14 @@ from scratch.attention import (
 )
 from scratch.kernels.activations import LOG2E
 from scratch.kernels.blocks import parallel
+from scratch.kernels.products import matmul, product
 from scratch.op import unbroadcast
 
-BLOCK = 256  # query rows a block
+BLOCK = 128  # query rows a block
 SCORES = 131072  # scores a block, where that takes several heads
 LARGE = 65536  # scores of all heads: below, the textbook's whole matrices are fast enough
 HARMLESS = 20  # exp2 of this is far from overflow, and so is its product with values
 VANISHED = 1e-6  # a row whose sum is above has lost no digits
-
-
-def rows_in_a_block(is_causal: bool) -> int:
-    """Long products are faster; short blocks leave out more of the triangle."""
-    return BLOCK // 2 if is_causal else BLOCK
 
 
 class AttentionSaved(NamedTuple):
@@ -71,25 +67,26 @@ def attention_forward(
     scale = default_scale(query) if scale is None else scale
     y = np.empty((G, T, v.shape[-1]), q.dtype)
     maxima, sums = np.zeros((2, G, T, 1), q.dtype)
-    step = rows_in_a_block(is_causal)
-    together = heads_in_a_block(min(step, T) * S, group)
+    step = min(BLOCK, T)
+    together = heads_in_a_block(step * S, group)
     saved = AttentionSaved(q, k, v, maxima, sums, mask, is_causal, scale, shapes)
 
     def task(lo, hi):
-        space = np.empty(together * min(step, T) * S, q.dtype)
+        space = np.empty(together * step * S, q.dtype)
         for g in range(lo, hi, together):
             heads = slice(g, min(g + together, hi))
-            values = v[heads] if group == 1 else v[g // group, None]
+            kv = shared_by(heads, group)
+            keys = turned(k[kv])
             for i in range(0, T, step):
                 at = heads, slice(i, min(i + step, T))
-                scores = block_of_scores(saved, *at, space)  # (h, rows, n)
+                scores = block_of_scores(saved, *at, keys, space)  # (h, rows, n)
                 if scores.max() < HARMLESS:  # false for nan too
                     total = row_sums(np.exp2(scores, out=scores))
                     harmless = total.min() > VANISHED
                 else:
                     harmless = False
                 if not harmless:
-                    scores = block_of_scores(saved, *at, space)
+                    scores = block_of_scores(saved, *at, keys, space)
                     highest = scores.max(axis=2, keepdims=True)
                     highest[highest == -np.inf] = 0
                     maxima[at] = highest
@@ -97,7 +94,7 @@ def attention_forward(
                     total = row_sums(np.exp2(scores, out=scores))
                     total[total == 0] = 1
                 sums[at] = total
-                np.matmul(scores, values[:, : scores.shape[2]], out=y[at])
+                matmul(scores, v[kv, : scores.shape[2]], y[at])
                 y[at] /= total
 
     parallel(task, G)
@@ -109,19 +106,31 @@ def heads_in_a_block(scores: int, group: int) -> int:
     return max(1, SCORES // scores) if group == 1 else 1
 
 
+def shared_by(heads: slice, group: int) -> slice:
+    """Which keys and values these heads look at."""
+    return heads if group == 1 else slice(heads.start // group, heads.start // group + 1)
+
+
+def turned(a):
+    """(h, S, d) -> (h, d, S), contiguous, as a product wants its second matrix"""
+    return np.ascontiguousarray(a.swapaxes(1, 2))
+
+
 def row_sums(exps):
     """(h, rows, n) -> (h, rows, 1)"""
     return np.einsum("hts->ht", exps)[..., None]
 
 
-def block_of_scores(saved, heads, rows, space):
-    """(scale · query @ keyᵀ + mask) / log 2 for some rows of some heads, in `space`; (h, rows, keys that are seen)."""
-    group = len(saved.query) // len(saved.key)
-    q, key = saved.query[heads, rows], saved.key[heads] if group == 1 else saved.key[heads.start // group, None]
-    n = min(rows.stop, key.shape[1]) if saved.is_causal else key.shape[1]
+def block_of_scores(saved, heads, rows, keys, space):
+    """(scale · query @ keys + mask) / log 2 for some rows of some heads and keys (h, d, S), in `space`.
+
+    Returns (h, rows, keys that are seen).
+    """
+    q, S = saved.query[heads, rows], keys.shape[2]
+    n = min(rows.stop, S) if saved.is_causal else S
     h, r, _ = q.shape
     scores = space[: h * r * n].reshape(h, r, n)
-    np.matmul(q * (saved.scale * LOG2E), key[:, :n].swapaxes(1, 2), out=scores)
+    matmul(q * (saved.scale * LOG2E), keys[..., :n], scores)
     if saved.is_causal:
         i = min(rows.start, n)
         scores[..., i:] += additive(np.tri(r, n - i, dtype=bool), q.dtype)
@@ -140,36 +149,40 @@ def attention_backward(dy, saved, needs=(True, True, True, True)):
     dy = dy.reshape(-1, *dy.shape[-2:])
     if saved.is_causal and not all_finite(dy, saved.sums):
         saved = saved._replace(is_causal=False, mask=additive(np.tri(T, S, dtype=bool), q.dtype))
-    step = rows_in_a_block(saved.is_causal)
-    together = heads_in_a_block(min(step, T) * S, group)
+    step = min(BLOCK, T)
+    together = heads_in_a_block(step * S, group)
     dq, dk, dv = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
     dmask = np.zeros_like(saved.mask) if saved.mask is not None and needs[3] else None
 
     def task(lo, hi):
-        space, dspace = np.empty((2, together * min(step, T) * S), q.dtype)
+        space, dspace = np.empty((2, together * step * S), q.dtype)
         for g in range(lo * group, hi * group, together):
             heads = slice(g, min(g + together, hi * group))
-            kv = heads if group == 1 else slice(g // group, g // group + 1)
+            kv = shared_by(heads, group)
+            keys, values = turned(k[kv]), turned(v[kv])
+            dkeys, dvalues = np.zeros_like(keys), np.zeros_like(values)
             for i in range(0, T, step):
                 at = heads, slice(i, min(i + step, T))
-                scores = block_of_scores(saved, *at, space)  # (h, rows, n)
+                scores = block_of_scores(saved, *at, keys, space)  # (h, rows, n)
                 if saved.maxima[at].any():
                     scores -= saved.maxima[at]
                 exps = np.exp2(scores, out=scores)
                 n = exps.shape[2]
                 # y = weights @ value with weights = exps / sums; the division is moved to the narrow dy
                 d = dy[at] / saved.sums[at]
-                dv[kv, :n] += exps.swapaxes(1, 2) @ d
-                dscores = np.matmul(d, v[kv, :n].swapaxes(1, 2), out=dspace[: exps.size].reshape(exps.shape))
+                dvalues[..., :n] += product(d.swapaxes(1, 2), exps)
+                dscores = matmul(d, values[..., :n], dspace[: exps.size].reshape(exps.shape))
                 # weights = softmax(scores)
                 dscores -= np.vecdot(exps, dscores)[..., None] / saved.sums[at]
                 dscores *= exps
                 # scores = scale * query @ keyᵀ + mask
-                np.matmul(dscores, k[kv, :n], out=dq[at])
-                dk[kv, :n] += dscores.swapaxes(1, 2) @ q[at]
+                matmul(dscores, k[kv, :n], dq[at])
+                dkeys[..., :n] += product(q[at].swapaxes(1, 2), dscores)
                 if dmask is not None:
                     for j, head in enumerate(range(heads.start, heads.stop)):
                         add_to_mask(saved, head, at[1], dmask, dscores[j])
+            dk[kv] += dkeys.swapaxes(1, 2)
+            dv[kv] += dvalues.swapaxes(1, 2)
 
     parallel(task, shared_heads, 1 if dmask is not None else None)
     dq *= saved.scale

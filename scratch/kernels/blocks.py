@@ -105,6 +105,11 @@ def _leave() -> None:
                 library.set_num_threads(n)
 
 
+def one_thread() -> bool:
+    """Whether this thread has BLAS to itself: there is one, or it is a worker of a parallel call."""
+    return _threads == 1 or getattr(_here, "inside", False)
+
+
 def parallel(task: Callable[[int, int], object], n: int, threads: int | None = None) -> None:
     """`task(lo, hi)` for parts that make up [0, n), on the pool; the caller does the first part.
 

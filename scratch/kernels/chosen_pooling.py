@@ -1,7 +1,9 @@
 """Adaptive and fractional pooling: windows that are not evenly spaced, or whose number is given.
 
-A few planes at a time, still in cache, and by several threads. Adaptive averages go along one axis after the other; for
-maxima the items of a window are brought together, and one call finds the largest of each.
+A few planes at a time, still in cache, and by several threads. The sums over a few windows along the last axis are a
+product with a matrix of 0 and 1. Its result has the windows in front, so that the next axis is the last one then, and
+nothing is transposed; the backward goes the same way back. For maxima the items of a window are brought together, and
+one call finds the largest of each.
 Fractional windows are read tap by tap, all windows at once. What nans need is done only where a maximum is nan.
 """
 
@@ -14,7 +16,7 @@ from math import prod
 import numpy as np
 
 from scratch import adaptive_pooling, fractional_pooling
-from scratch.adaptive_pooling import adaptive_windows, at, output_sizes
+from scratch.adaptive_pooling import adaptive_windows, output_sizes
 from scratch.fractional_pooling import fractional_windows
 from scratch.kernels.activations import large
 from scratch.kernels.pooling import by_planes, planes_of
@@ -22,21 +24,25 @@ from scratch.pooling import MaxPoolSaved
 
 # ---------------------------------------------------------------------- adaptive averages
 
+FEW = 32  # windows along one axis up to which a product with a matrix is as fast as adding neighbours
+
 
 def adaptive_avg_pool(name, n, x, output_size):
     inputs, outputs = x.shape[-n:], output_sizes(name, n, x, output_size)
-    planes = planes_of(x, n)
+    planes, axes, sizes = planes_of(x, n), *windows_of(inputs, outputs, x.dtype)
     y = np.empty((len(planes), *outputs), x.dtype)
 
     def some(part):
         total = planes[part]
-        for axis, (length, count) in enumerate(zip(inputs, outputs), start=1):
-            if length % count == 0:
-                total = total.reshape(*total.shape[:axis], count, -1, *total.shape[axis + 1 :]).mean(axis=axis + 1)
-            else:
-                windows = (total[at(axis, window)] for window in adaptive_windows(length, count))
-                total = np.stack([window.mean(axis=axis) for window in windows], axis=axis)
-        y[part] = total
+        with np.errstate(over="ignore", invalid="ignore"):
+            for length, count, member in reversed(axes):  # (..., L) -> (P, ...)
+                if member is None:
+                    total = np.einsum("rpk->rp", total.reshape(-1, count, length // count)).T
+                else:
+                    total = member.T @ total.reshape(-1, length).T
+        np.divide(np.moveaxis(total.reshape(*outputs, -1), -1, 0), sizes, out=y[part])
+        if not np.isfinite(y[part]).all():  # a product brings inf and nan into windows that they are not in: 0 · inf
+            y[part], _ = getattr(adaptive_pooling, name).forward(planes[part], outputs)
 
     by_planes(some, len(planes), prod(inputs))
     return y.reshape(*x.shape[:-n], *outputs), inputs
@@ -44,29 +50,53 @@ def adaptive_avg_pool(name, n, x, output_size):
 
 def adaptive_avg_pool_backward(dy, inputs):
     """dy (..., *P) -> dx (..., *L), where saved is *L"""
-    gradients = planes_of(dy, len(inputs))
+    n = len(inputs)
+    gradients, (axes, sizes) = planes_of(dy, n), windows_of(inputs, dy.shape[-n:], dy.dtype)
     dx = np.empty((len(gradients), *inputs), dy.dtype)
 
     def some(part):
-        dtotal = gradients[part]
-        for axis, length in reversed([*enumerate(inputs, start=1)]):
-            count, rest = dtotal.shape[axis], dtotal.shape[axis + 1 :]
-            whole = dx[part] if axis == 1 else np.empty((*dtotal.shape[:axis], length, *rest), dy.dtype)
-            if length % count == 0:
-                dmean = np.expand_dims(dtotal / (length // count), axis + 1)
-                whole.reshape(*dtotal.shape[: axis + 1], -1, *rest)[...] = dmean
+        dtotal = gradients[part] / sizes
+        if not np.isfinite(dtotal).all():
+            dx[part] = adaptive_pooling.adaptive_avg_pool_backward(gradients[part], inputs)
+            return
+        dtotal = np.moveaxis(dtotal, 0, -1)
+        for i, (length, count, member) in enumerate(axes, start=1):  # (P, ...) -> (..., L)
+            rows = dtotal.reshape(count, -1).T
+            dtotal = (dx[part] if i == n else np.empty(len(rows) * length, dy.dtype)).reshape(len(rows), length)
+            if member is None:
+                dtotal.reshape(len(rows), count, -1)[...] = rows[..., None]
             else:
-                whole[...] = 0
-                for p, window in enumerate(adaptive_windows(length, count)):
-                    whole[at(axis, window)] += dtotal[at(axis, slice(p, p + 1))] / (window.stop - window.start)
-            dtotal = whole
+                np.matmul(rows, member.T, out=dtotal)
 
     by_planes(some, len(dx), prod(inputs))
-    return dx.reshape(*dy.shape[: dy.ndim - len(inputs)], *inputs)
+    return dx.reshape(*dy.shape[:-n], *inputs)
+
+
+def windows_of(inputs, outputs, dtype):
+    """L, P and the windows of each axis: a matrix (L, P), 1 where place l is in window p, or None where a plain sum of
+    neighbours takes less time; and the number of items in each window, (*P)."""
+    axes, sizes = [], np.ones((), dtype)
+    for length, count in zip(inputs, outputs):
+        member = np.zeros((length, count), dtype) if 1 < count <= FEW else None
+        windows = adaptive_windows(length, count)
+        if member is not None:
+            for p, window in enumerate(windows):
+                member[window, p] = 1
+        axes.append((length, count, member))
+        sizes = np.multiply.outer(sizes, np.array([window.stop - window.start for window in windows], dtype))
+    return axes, sizes
 
 
 def suits_adaptive(name, n, x, output_size, *_, **__) -> bool:
     return large(x) and min(output_sizes(name, n, x, output_size)) > 0
+
+
+def suits_average(name, n, x, output_size) -> bool:
+    """Along each axis few windows, whose matrix is no larger than x, or windows that do not overlap."""
+    if not suits_adaptive(name, n, x, output_size):
+        return False
+    axes = zip(x.shape[-n:], output_sizes(name, n, x, output_size))
+    return all(length * count <= x.size if 1 < count <= FEW else length % count == 0 for length, count in axes)
 
 
 # ---------------------------------------------------------------------- maxima
@@ -175,7 +205,7 @@ def fractional_max_pool_backward(dy, saved):
 for n in (1, 2, 3):
     name = f"adaptive_avg_pool{n}d"
     getattr(adaptive_pooling, name).register(
-        partial(adaptive_avg_pool, name, n), adaptive_avg_pool_backward, when=partial(suits_adaptive, name, n)
+        partial(adaptive_avg_pool, name, n), adaptive_avg_pool_backward, when=partial(suits_average, name, n)
     )
     name = f"adaptive_max_pool{n}d"
     getattr(adaptive_pooling, name).register(

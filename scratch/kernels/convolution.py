@@ -35,7 +35,10 @@ from scratch.kernels.convolution_columns import (
 from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_forward, is_depthwise
 from scratch.kernels.convolution_windows import suit_windows, windows_backward, windows_forward
 from scratch.kernels.convolution_winograd import suits_winograd, winograd_backward, winograd_forward
+from scratch.kernels.products import matmul
 from scratch.sliding import Geometry, checked_geometry
+
+FEW = 32  # filters of a group up to which a product with dyᵀ is faster with a copy of it
 
 # ---------------------------------------------------------------------- kernel rows
 
@@ -71,7 +74,7 @@ def _rows(x, weight, bias, g, y):
                 plane = y[n, :, o]
                 for i, (r, start) in enumerate(starts):
                     # (F/G, S c) @ (S c, P Q)
-                    np.matmul(rows[i, n % G], flat[r][:, start : start + PQ], out=product if i else plane)
+                    matmul(rows[i, n % G], flat[r][:, start : start + PQ], product if i else plane)
                     if i:
                         plane += product
                 if bias is not None:
@@ -122,7 +125,7 @@ def _rows_dx(dy, weight, g, dx):
             dcolumns[...] = 0
             for o, starts in enumerate(layout.starts):
                 for i, (r, start) in enumerate(starts):
-                    flat[r][:, start : start + PQ] += np.matmul(rows[i, n % G], dy[n, :, o], out=product)
+                    flat[r][:, start : start + PQ] += matmul(rows[i, n % G], dy[n, :, o], product)
             dx[n] = 0
             layout.add_back(dcolumns, dx[n])
 
@@ -142,9 +145,10 @@ def _rows_dweight(x, dy, g, shape):
         for n in range(lo, hi):
             layout.copy(x[n], columns)
             for o, starts in enumerate(layout.starts):
+                turned = dy[n, :, o].T if F // G > FEW else np.ascontiguousarray(dy[n, :, o].T)
                 for i, (r, start) in enumerate(starts):
                     # the longer side first, which BLAS likes better: (S c, P Q) @ (P Q, F/G)
-                    dw[i, n % G] += flat[r][:, start : start + PQ] @ dy[n, :, o].T
+                    dw[i, n % G] += flat[r][:, start : start + PQ] @ turned
         parts[lo] = dw
 
     parallel(task, N * G, threads_for(dy.size * c * K * R * S))

@@ -41,28 +41,41 @@ def in_one_batch(x1, x2):
     return *(x.reshape(math.prod(leading), *x.shape[-2:]) for x in both), leading
 
 
-def fill_distances(x1, x2, y):
-    """The distances of x1 (P, M) to x2 (R, M), written into y (P, R)."""
-    for rows, a, b, bound in blocks_of_rows(x1, x2):
-        squares = a @ (-2 * b).T
-        squares += bound
-        bound *= NEAR[y.dtype.char]
+def fill_distances(x1, x2, y, same=False):
+    """The distances of x1 (P, M) to x2 (R, M), written into y (P, R); if they are the same, inf on the diagonal."""
+    for rows, a, b, squares_a, squares_b in blocks_of_rows(x1, x2):
+        # a² + b² - 2 a·b as one product
+        left = np.column_stack([a, squares_a, np.ones_like(squares_a)])
+        squares = left @ np.column_stack([-2 * b, np.ones_like(squares_b), squares_b]).T
+        if same:
+            squares.reshape(-1)[rows.start :: len(x2) + 1] = np.inf
         np.copyto(y[rows], squares, casting="same_kind")
-        near = np.logical_not(squares > bound)  # nan too
-        for i, j, difference in differences(x1[rows], x2, near):
-            y[rows][i, j] = (difference * difference).sum(axis=1)
+        if any_near(squares.min(), squares_a, squares_b, y.dtype):
+            near = np.logical_not(squares > bounds(squares_a, squares_b, y.dtype))  # nan too
+            for i, j, difference in differences(x1[rows], x2, near):
+                y[rows][i, j] = (difference * difference).sum(axis=1)
         np.sqrt(y[rows], out=y[rows])
 
 
 def blocks_of_rows(x1, x2):
-    """For some rows of x1 at a time: which, those rows a and all of x2, b, about their centre in float64, a² + b²."""
+    """For some rows of x1 at a time: which, those rows a and all of x2, b, about their centre in float64, a² and b²."""
     centre = x2.mean(axis=0, dtype=np.float64)
     b = x2 - centre
     squares = np.vecdot(b, b)
     step = max(1, BLOCK // len(x2))
     for lo in range(0, len(x1), step):
         a = x1[lo : lo + step] - centre
-        yield slice(lo, lo + len(a)), a, b, np.vecdot(a, a)[:, None] + squares
+        yield slice(lo, lo + len(a)), a, b, np.vecdot(a, a), squares
+
+
+def bounds(squares_a, squares_b, dtype):
+    """What the square of a distance must exceed for its formula to be precise."""
+    return np.add.outer(NEAR[dtype.char] * squares_a, NEAR[dtype.char] * squares_b)
+
+
+def any_near(least, squares_a, squares_b, dtype) -> bool:
+    """Whether one may be near, judged by the least of all squares alone; seldom, and then each is looked at."""
+    return not least > NEAR[dtype.char] * (squares_a.max() + squares_b.max())
 
 
 def differences(x1, x2, near):
@@ -89,18 +102,19 @@ def cdist_backward(dy, saved):
 
 def add_gradients(dy, y, x1, x2, dx1, dx2=None):
     """Add to dx1 (P, M), and to dx2 (R, M) if wanted, what comes from dy (P, R)."""
-    for rows, a, b, bound in blocks_of_rows(x1, x2):
-        bound *= NEAR[y.dtype.char]
-        near = np.logical_not(y[rows] * y[rows] > bound)
-        distance = y[rows].copy()
-        distance[distance == 0] = np.inf  # a slope of 0
-        w = np.divide(dy[rows], distance, out=distance)
-        for i, j, difference in differences(x1[rows], x2, near & (w != 0)):
-            part = w[i, j][:, None] * difference
-            np.add.at(dx1[rows], i, part)
-            if dx2 is not None:
-                np.subtract.at(dx2, j, part)
-        w[near] = 0
+    for rows, a, b, squares_a, squares_b in blocks_of_rows(x1, x2):
+        distance = y[rows]
+        if any_near(distance.min() ** 2, squares_a, squares_b, y.dtype):
+            near = np.logical_not(distance * distance > bounds(squares_a, squares_b, y.dtype))
+            w = dy[rows] / np.where(distance == 0, np.inf, distance)  # a slope of 0
+            for i, j, difference in differences(x1[rows], x2, near & (w != 0)):
+                part = w[i, j][:, None] * difference
+                np.add.at(dx1[rows], i, part)
+                if dx2 is not None:
+                    np.subtract.at(dx2, j, part)
+            w[near] = 0
+        else:
+            w = dy[rows] / distance
         w = w.astype(np.float64)
         # y = ‖a - b‖: dx1 = Σ_j w (a - b), dx2 = Σ_i w (b - a)
         dx1[rows] += a * w.sum(axis=1)[:, None] - w @ b
@@ -111,7 +125,7 @@ def add_gradients(dy, y, x1, x2, dx1, dx2=None):
 def pdist_forward(x, p=2.0):
     check_vectors("pdist", p, x=x)
     distances = np.empty((len(x), len(x)), x.dtype)
-    fill_distances(x, x, distances)
+    fill_distances(x, x, distances, same=True)
     return distances[above(distances)], Saved(x, x, distances, p)
 
 

@@ -1,0 +1,99 @@
+"""Products in pieces are the product, of any shape and layout, and pieces are made only where they were measured."""
+
+import numpy as np
+import pytest
+
+import scratch
+from scratch.kernels import blocks, products
+
+
+@pytest.fixture(autouse=True)
+def always_in_pieces(monkeypatch):
+    monkeypatch.setattr(products, "has_small_kernels", lambda: True)
+    products.piece.cache_clear()
+    yield
+    products.piece.cache_clear()
+
+
+SHAPES = {
+    "few rows, columns left over": ((24, 300), (300, 330)),
+    "rows cut": ((96, 250), (250, 128)),
+    "few columns": ((500, 260), (260, 20)),
+    "short sums": ((640, 9), (9, 700)),
+    "several, one of them for all": ((3, 32, 200), (1, 200, 500)),
+    "two leading axes": ((2, 3, 64, 70), (2, 3, 70, 260)),
+    "a prime number of rows": ((127, 260), (260, 128)),
+}
+
+
+@pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_pieces_make_up_the_product(shapes, dtype, turned):
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape).astype(dtype) for shape in shapes)
+    if turned:
+        a = np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    wide = np.zeros((*b.shape[:-1], b.shape[-1] + 5), dtype)
+    wide[..., 3:-2] = b
+    want = a.astype(np.float64) @ b
+    space = np.full((*want.shape[:-1], want.shape[-1] + 5), 7, dtype)
+    out = space[..., 3:-2]
+    assert products.matmul(a, wide[..., 3:-2], out) is out
+    np.testing.assert_allclose(out, want, rtol=0, atol=(1e-4 if dtype == "float32" else 1e-12))
+    assert (space[..., [0, 1, 2, -2, -1]] == 7).all()  # nothing beside it was touched
+    np.testing.assert_array_equal(products.product(a, b), out)
+
+
+def test_a_piece_stays_below_the_limit_and_fills_the_matrix():
+    for m, k, n in [(64, 192, 3136), (256, 64, 2048), (64, 256, 2048), (32, 256, 1024), (640, 9, 700), (256, 256, 32)]:
+        rows, columns = products.piece(m, k, n) or pytest.fail("whole")
+        assert m % rows == 0
+        assert rows >= products.ROWS
+        assert rows * k * columns <= products.UNPACKED
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(2048, 256, 256), (64, 4096, 3136), (8, 8, 8), (0, 5, 3), (3, 0, 3), (131, 600, 80)]
+)
+def test_what_is_large_all_round_or_small_or_cannot_be_cut_stays_whole(m, k, n):
+    assert products.piece(m, k, n) is None
+    np.testing.assert_array_equal(products.product(np.ones((m, k)), np.ones((k, n))), np.full((m, n), float(k)))
+
+
+def test_nothing_is_cut_for_a_blas_that_packs_everything(monkeypatch):
+    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
+    products.piece.cache_clear()
+    assert products.piece(64, 192, 3136) is None
+
+
+def test_which_blas_has_small_kernels_is_read_from_its_name(monkeypatch):
+    monkeypatch.undo()
+    for names, expected in ((["SkylakeX"], True), (["Haswell"], False), (["SkylakeX", "Haswell"], False), ([], False)):
+        products.has_small_kernels.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                blocks, "_blas", lambda names=names: [type("Library", (), {"architecture": n}) for n in names]
+            )
+            assert products.has_small_kernels() is expected
+    products.has_small_kernels.cache_clear()
+
+
+def test_a_large_product_is_left_to_the_threads_of_blas(monkeypatch):
+    cut, alone = [], []
+    monkeypatch.setattr(products, "THREADED", 1000)
+    before, piece = scratch.num_threads(), products.piece
+    try:
+        for threads in (1, 2):
+            scratch.set_num_threads(threads)
+            assert blocks.one_thread() is (threads == 1)
+            blocks.parallel(lambda lo, hi: alone.append(blocks.one_thread()), 2)
+            out = np.empty((64, 640))
+            with monkeypatch.context() as patch:
+                patch.setattr(products.np, "matmul", lambda a, b, out: cut.append(a.ndim))
+                products.matmul(np.ones((64, 100)), np.ones((100, 640)), out)
+    finally:
+        scratch.set_num_threads(before)
+    assert piece(64, 100, 640)
+    assert cut == [4, 2]
+    assert all(alone)  # a worker has BLAS to itself
