@@ -26,6 +26,7 @@ from scratch.kernels.convolution_columns import (
     Columns,
     Patches,
     bias_gradient,
+    flipped,
     in_order,
     over_volumes,
     suits,
@@ -36,7 +37,7 @@ from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_
 from scratch.kernels.convolution_windows import suit_windows, windows_backward, windows_forward
 from scratch.kernels.convolution_winograd import suits_winograd, winograd_backward, winograd_forward
 from scratch.kernels.products import matmul
-from scratch.sliding import Geometry, checked_geometry
+from scratch.sliding import checked_geometry
 
 FEW = 32  # filters of a group up to which a product with dyᵀ is faster with a copy of it
 
@@ -55,30 +56,33 @@ def _by_group(a, g, planes):
     return a.reshape(len(a) * g.groups, a.shape[1] // g.groups, planes, -1)
 
 
+def by_plane(seen):
+    """(S, c, O, P Q) -> (O, S c, P Q), a view: S and c follow each other in memory"""
+    return seen.reshape(-1, *seen.shape[2:], copy=False).swapaxes(0, 1)
+
+
 def _rows(x, weight, bias, g, y):
     """y = the correlation of x (N, C, D, H, W) with weight (F, c, K, R, S)."""
     (N, _, *sizes), (F, c, K, R, S), G = x.shape, weight.shape, g.groups
     x, y = x.reshape(N * G, c, *sizes), _by_group(y, g, g.out[0])
-    layout, PQ = Columns(sizes, (K, R, S), g), y.shape[3]
+    layout = Columns(sizes, (K, R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 4, 1)).reshape(K * R, G, F // G, S * c)
     if bias is not None:
         bias = bias.reshape(G, F // G, 1)
 
     def task(lo, hi):
         columns = layout.zeros(c, x.dtype)
-        flat = columns.reshape(len(columns), S * c, -1)
-        product = np.empty((F // G, PQ), y.dtype)
+        product = np.empty(y.shape[1:], y.dtype).swapaxes(0, 1)
         for n in range(lo, hi):
             layout.copy(x[n], columns)
-            for o, starts in enumerate(layout.starts):
-                plane = y[n, :, o]
-                for i, (r, start) in enumerate(starts):
-                    # (F/G, S c) @ (S c, P Q)
-                    matmul(rows[i, n % G], flat[r][:, start : start + PQ], product if i else plane)
-                    if i:
-                        plane += product
-                if bias is not None:
-                    plane += bias[n % G]
+            volume = y[n].swapaxes(0, 1)  # (O, F/G, P Q)
+            for i, seen in enumerate(layout.seen(columns)):
+                # (F/G, S c) @ (O, S c, P Q)
+                matmul(rows[i, n % G], by_plane(seen), product if i else volume)
+                if i:
+                    volume += product
+            if bias is not None:
+                volume += bias[n % G]
 
     parallel(task, N * G, threads_for(y.size * c * K * R * S))
 
@@ -89,43 +93,35 @@ def rows_backward(axes, dy, saved, needs=(True, True, True)):
     dx = dweight = None
     if needs[0]:
         dx = np.empty(x.shape, x.dtype)
-        spans = [d * (k - 1) for d, k in zip(g.dilation, weight.shape[2:])]
-        flip = max(g.stride) == 1 and all(max(p) <= span for p, span in zip(g.padding, spans))
-        if flip and np.isfinite(weight).all():  # else the zeros around dy would make nan
-            _rows_dx_flipped(dy, weight, g, spans, dx)
-        else:
+        back = flipped(weight, g, x.shape[2:])
+        if back is None:
             _rows_dx(dy, weight, g, dx)
+        else:  # filters and channels exchanged
+            (F, c, *kernel), G = weight.shape, g.groups
+            turned = weight.reshape(G, F // G, c, *kernel).swapaxes(1, 2)[..., ::-1, ::-1, ::-1]
+            _rows(dy, turned.reshape(G * c, F // G, *kernel), None, back, dx)
         dx = dx.reshape(saved.x.shape)
     if needs[1]:
         dweight = _rows_dweight(x, dy, g, weight.shape).reshape(saved.weight.shape)
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
-def _rows_dx_flipped(dy, weight, g, spans, dx):
-    """Stride 1: dx is the correlation of dy with the flipped kernel, filters and channels exchanged."""
-    (F, c, *kernel), G = weight.shape, g.groups
-    flipped = weight.reshape(G, F // G, c, *kernel).swapaxes(1, 2)[..., ::-1, ::-1, ::-1]
-    around = tuple((span - before, span - after) for span, (before, after) in zip(spans, g.padding))
-    back = Geometry((1, 1, 1), around, g.dilation, G, dx.shape[2:])
-    _rows(dy, flipped.reshape(G * c, F // G, *kernel), None, back, dx)
-
-
 def _rows_dx(dy, weight, g, dx):
     """Any stride: every kernel row's product is added where the forward has read, then the copies are added up."""
     (N, _, *sizes), (F, c, K, R, S), G = dx.shape, weight.shape, g.groups
     dx, dy = dx.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout, PQ = Columns(sizes, (K, R, S), g), dy.shape[3]
+    layout = Columns(sizes, (K, R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 3, 4, 1, 0).reshape(K * R, S * c, G, F // G).swapaxes(1, 2))
 
     def task(lo, hi):
         dcolumns = layout.zeros(c, dx.dtype)
-        flat = dcolumns.reshape(len(dcolumns), S * c, -1)
-        product = np.empty((S * c, PQ), dx.dtype)
+        product = np.empty((g.out[0], S * c, layout.length), dx.dtype)
         for n in range(lo, hi):
             dcolumns[...] = 0
-            for o, starts in enumerate(layout.starts):
-                for i, (r, start) in enumerate(starts):
-                    flat[r][:, start : start + PQ] += matmul(rows[i, n % G], dy[n, :, o], product)
+            for i, seen in enumerate(layout.seen(dcolumns)):
+                # (S c, F/G) @ (O, F/G, P Q)
+                matmul(rows[i, n % G], dy[n].swapaxes(0, 1), product)
+                seen += product.swapaxes(0, 1).reshape(seen.shape, copy=False)
             dx[n] = 0
             layout.add_back(dcolumns, dx[n])
 
@@ -135,20 +131,20 @@ def _rows_dx(dy, weight, g, dx):
 def _rows_dweight(x, dy, g, shape):
     (N, _, *sizes), (F, c, K, R, S), G = x.shape, shape, g.groups
     x, dy = x.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout, PQ = Columns(sizes, (K, R, S), g), dy.shape[3]
+    layout = Columns(sizes, (K, R, S), g)
     parts = {}
 
     def task(lo, hi):
         columns = layout.zeros(c, x.dtype)
-        flat = columns.reshape(len(columns), S * c, -1)
         dw = np.zeros((K * R, G, S * c, F // G), x.dtype)
         for n in range(lo, hi):
             layout.copy(x[n], columns)
-            for o, starts in enumerate(layout.starts):
-                turned = dy[n, :, o].T if F // G > FEW else np.ascontiguousarray(dy[n, :, o].T)
-                for i, (r, start) in enumerate(starts):
-                    # the longer side first, which BLAS likes better: (S c, P Q) @ (P Q, F/G)
-                    dw[i, n % G] += flat[r][:, start : start + PQ] @ turned
+            turned = dy[n].transpose(1, 2, 0)  # (O, P Q, F/G)
+            if F // G <= FEW:
+                turned = np.ascontiguousarray(turned)
+            for i, seen in enumerate(layout.seen(columns)):
+                # the longer side first, which BLAS likes better: (O, S c, P Q) @ (O, P Q, F/G)
+                dw[i, n % G] += (by_plane(seen) @ turned).sum(axis=0)
         parts[lo] = dw
 
     parallel(task, N * G, threads_for(dy.size * c * K * R * S))

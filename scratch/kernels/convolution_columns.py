@@ -35,15 +35,16 @@ class Columns:
         (D, H, W), (K, R, S) = sizes, kernel
         (front, back), (top, bottom), (left, _) = g.padding
         s = g.stride[1] if rows_stride is None else rows_stride
-        t, (O, _, Q) = g.stride[2], g.out
+        t, (O, P, Q) = g.stride[2], g.out
         Hr = -(-(H + top + bottom) // s)
         self.shape = s, S, D + front + back, Hr, Q
-        # for each plane of the output and each kernel row: the remainder, and where it starts in the flat columns
-        plane = lambda o, k: o * g.stride[0] + k * g.dilation[0]  # noqa: E731
-        row = lambda i: i * g.dilation[1]  # noqa: E731
-        self.starts = [
-            [(row(i) % s, (plane(o, k) * Hr + row(i) // s) * Q) for k in range(K) for i in range(R)] for o in range(O)
-        ]
+        # for each kernel row: the remainder, the planes that those of the output see, and where a plane starts
+        self.rows = []
+        for k in range(K):
+            first = k * g.dilation[0]
+            planes = slice(first, first + (O - 1) * g.stride[0] + 1, g.stride[0])
+            self.rows += [(i * g.dilation[1] % s, planes, i * g.dilation[1] // s * Q) for i in range(R)]
+        self.length = P * Q
         self.pieces = []  # (in the columns, in the image) of all that is copied; the rest stays zero
         for j in range(S):
             shift = j * g.dilation[2] - left
@@ -63,6 +64,12 @@ class Columns:
     def copy(self, image, columns):
         for there, here in self.pieces:
             columns[there] = image[here]
+
+    def seen(self, columns):
+        """(K R)-times (S, c, O, P Q): what each kernel row sees, views of the columns."""
+        flat = columns.reshape(*columns.shape[:4], -1, copy=False)
+        for r, planes, start in self.rows:
+            yield flat[r][:, :, planes, start : start + self.length]
 
     def add_back(self, columns, image):
         """The transpose of `copy`."""
@@ -93,6 +100,16 @@ class Patches:
         for (k, i), seen in self.rows:
             columns[0][seen] += patches[:, :, k, i]
         self.columns.add_back(columns, image)
+
+
+def flipped(weight, g: Geometry, sizes) -> Geometry | None:
+    """The geometry in which dx is the correlation of dy with the flipped kernel; None where it is not."""
+    spans = [d * (k - 1) for d, k in zip(g.dilation, weight.shape[2:])]
+    padded = all(max(p) <= span for p, span in zip(g.padding, spans))
+    if max(g.stride) > 1 or not padded or not np.isfinite(weight).all():  # the zeros around dy would make nan
+        return None
+    around = tuple((span - before, span - after) for span, (before, after) in zip(spans, g.padding))
+    return Geometry((1, 1, 1), around, g.dilation, g.groups, sizes)
 
 
 def threads_for(products):

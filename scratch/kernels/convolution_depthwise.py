@@ -1,7 +1,8 @@
 """Depthwise convolution on the CPU: one channel a group, so there is no matrix to multiply with.
 
-Every kernel element multiplies one run of memory of the column copies of a map; many maps, of several images, go in one
-step. Axes as in convolution_columns.py.
+A kernel row of S elements is a vector, and what it sees of a map S runs of memory of the column copies: their product
+reads each run once, where S products and sums would read and write the output S times as well. Many maps, of several
+images, go in one step. Axes as in convolution_columns.py.
 """
 
 from __future__ import annotations
@@ -12,89 +13,115 @@ import numpy as np
 
 from scratch.convolution import ConvSaved
 from scratch.kernels.blocks import parallel
-from scratch.kernels.convolution_columns import Columns, bias_gradient, over_volumes, suits, threads_for, volumes
+from scratch.kernels.convolution_columns import (
+    Columns,
+    bias_gradient,
+    flipped,
+    over_volumes,
+    suits,
+    threads_for,
+    volumes,
+)
 from scratch.sliding import checked_geometry
 
-TOGETHER = 1 << 18  # items of the columns a step
+TOGETHER = 1 << 20  # items of the columns a step: shorter calls leave nothing for a second thread
 
 
 class Maps:
-    """All N C maps one after the other, their kernels beside them, and what each kernel element sees of them."""
+    """All N C maps of images or volumes one after the other, taken some at a time, with their columns."""
 
-    def __init__(self, x, weight, g):
+    def __init__(self, x, kernel, g):
         N, C, *sizes = x.shape
-        self.maps = x.reshape(N * C, *sizes)
-        self.layout = Columns(sizes, weight.shape[2:], g)
-        self.together = max(1, TOGETHER // math.prod(self.layout.shape))  # maps a step
-        self.weight = np.tile(weight.reshape(C, -1, 1), (N, 1, 1))  # (N C, K R S, 1)
-        self.length = math.prod(g.out[1:])
+        self.maps, self.dtype = x.reshape(N * C, *sizes), x.dtype
+        self.layout = Columns(sizes, kernel, g)
+        self.together = max(1, TOGETHER // math.prod(self.layout.shape))
 
-    def runs(self, columns):
-        """(o, t, run): for plane o of the output, what the kernel element t sees: one run of memory a map."""
-        flat = columns.reshape(*columns.shape[:3], -1)  # a view
-        for o, starts in enumerate(self.layout.starts):
-            t = 0
-            for r, start in starts:
-                for run in flat[r, :, :, start : start + self.length]:
-                    yield o, t, run
-                    t += 1
+    def parts(self, lo, hi):
+        """For the maps of [lo, hi): (which, their columns)."""
+        columns = self.layout.zeros(min(self.together, hi - lo), self.dtype)
+        for a in range(lo, hi, self.together):
+            b = min(a + self.together, hi)
+            yield slice(a, b), columns[:, :, : b - a]
+
+
+def correlated(x, weight, g):
+    """y (N C, O, 1, P Q)"""
+    N, C, K, R, S = len(x), len(weight), *weight.shape[2:]
+    maps = Maps(x, (K, R, S), g)
+    rows = np.tile(weight.reshape(C, K * R, 1, 1, S), (N, 1, 1, 1, 1))
+    y = np.empty((N * C, g.out[0], 1, maps.layout.length), x.dtype)
+
+    def task(lo, hi):
+        product = np.empty((min(maps.together, hi - lo), *y.shape[1:]), x.dtype)
+        for some, columns in maps.parts(lo, hi):
+            maps.layout.copy(maps.maps[some], columns)
+            for i, seen in enumerate(maps.layout.seen(columns)):
+                into = product[: columns.shape[2]] if i else y[some]
+                np.matmul(rows[some, i], seen.transpose(1, 2, 0, 3), out=into)  # (1, S) @ (S, P Q)
+                if i:
+                    y[some] += into
+
+    parallel(task, N * C, threads_for(8 * y.size * weight[0].size))
+    return y
 
 
 def depthwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
-    N, C = x.shape[:2]
-    all_maps = Maps(volumes(x), volumes(weight), over_volumes(g))
-    maps, layout, together, w = all_maps.maps, all_maps.layout, all_maps.together, all_maps.weight
-    y = np.empty((N * C, len(layout.starts), all_maps.length), x.dtype)
-    repeated_bias = None if bias is None else np.tile(bias, N)[:, None, None]
-
-    def task(lo, hi):
-        columns = layout.zeros(min(together, hi - lo), x.dtype)
-        product = np.empty((columns.shape[2], y.shape[2]), x.dtype)
-        for a in range(lo, hi, together):
-            b = min(a + together, hi)
-            layout.copy(maps[a:b], columns[:, :, : b - a])
-            for o, t, run in all_maps.runs(columns[:, :, : b - a]):
-                np.multiply(run, w[a:b, t], out=product[: b - a] if t else y[a:b, o])
-                if t:
-                    y[a:b, o] += product[: b - a]
-            if repeated_bias is not None:
-                y[a:b] += repeated_bias[a:b]
-
-    parallel(task, N * C, threads_for(8 * y.size * w[0].size))
-    return y.reshape(N, C, *g.out), ConvSaved(x, weight, g)
+    y = correlated(volumes(x), volumes(weight), over_volumes(g)).reshape(*x.shape[:2], *g.out)
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * axes)
+    return y, ConvSaved(x, weight, g)
 
 
 def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
-    x, weight, g = saved
-    N, C = x.shape[:2]
-    all_maps = Maps(volumes(x), volumes(weight), over_volumes(g))
-    maps, layout, together, w = all_maps.maps, all_maps.layout, all_maps.together, all_maps.weight
-    dy = np.ascontiguousarray(dy).reshape(N * C, -1, all_maps.length)
-    dx = np.zeros(maps.shape, x.dtype) if needs[0] else None
-    dw = np.zeros(w.shape[:2], x.dtype) if needs[1] else None
+    x, weight, g = volumes(saved.x), volumes(saved.weight), over_volumes(saved.geometry)
+    dy = volumes(np.ascontiguousarray(dy))
+    dx = dweight = None
+    if needs[0]:
+        back = flipped(weight, g, x.shape[2:])
+        dx = scattered(x, weight, dy, g) if back is None else correlated(dy, weight[..., ::-1, ::-1, ::-1], back)
+        dx = dx.reshape(saved.x.shape)
+    if needs[1]:
+        dweight = weight_gradient(x, weight.shape, dy, g).reshape(saved.weight.shape)
+    return dx, dweight, bias_gradient(dy) if needs[2] else None
+
+
+def scattered(x, weight, dy, g):
+    """dx, any stride: every kernel element's product is added where the forward has read, then the copies are added."""
+    N, C, K, R, S = len(x), len(weight), *weight.shape[2:]
+    maps = Maps(x, (K, R, S), g)
+    elements = np.tile(weight.reshape(C, K * R, S, 1, 1), (N, 1, 1, 1, 1))
+    dy = dy.reshape(N * C, g.out[0], -1)
+    dx = np.zeros(maps.maps.shape, x.dtype)
 
     def task(lo, hi):
-        columns = layout.zeros(min(together, hi - lo), x.dtype)
-        dcolumns = np.empty_like(columns)
-        product = np.empty((columns.shape[2], dy.shape[2]), x.dtype)
-        for a in range(lo, hi, together):
-            b = min(a + together, hi)
-            if needs[1]:
-                layout.copy(maps[a:b], columns[:, :, : b - a])
-                for o, t, run in all_maps.runs(columns[:, :, : b - a]):
-                    dw[a:b, t] += np.vecdot(dy[a:b, o], run)
-            if needs[0]:
-                dcolumns[...] = 0
-                for o, t, run in all_maps.runs(dcolumns[:, :, : b - a]):
-                    run += np.multiply(dy[a:b, o], w[a:b, t], out=product[: b - a])
-                layout.add_back(dcolumns[:, :, : b - a], dx[a:b])
+        product = np.empty((min(maps.together, hi - lo), *dy.shape[1:]), x.dtype)
+        for some, dcolumns in maps.parts(lo, hi):
+            dcolumns[...] = 0
+            for i, seen in enumerate(maps.layout.seen(dcolumns)):
+                for j, run in enumerate(seen):
+                    run += np.multiply(dy[some], elements[some, i, j], out=product[: len(run)])
+            maps.layout.add_back(dcolumns, dx[some])
 
-    if needs[0] or needs[1]:
-        parallel(task, N * C, threads_for(8 * dy.size * w[0].size))
-    dx = dx.reshape(x.shape) if needs[0] else None
-    dweight = dw.reshape(N, *weight.shape).sum(axis=0) if needs[1] else None
-    return dx, dweight, bias_gradient(dy.reshape(N, C, -1)) if needs[2] else None
+    parallel(task, N * C, threads_for(8 * dy.size * weight[0].size))
+    return dx
+
+
+def weight_gradient(x, shape, dy, g):
+    N, C, K, R, S = len(x), shape[0], *shape[2:]
+    maps = Maps(x, (K, R, S), g)
+    dy = dy.reshape(N * C, g.out[0], -1)
+    dw = np.empty((N * C, K * R, S), x.dtype)
+
+    def task(lo, hi):
+        for some, columns in maps.parts(lo, hi):
+            maps.layout.copy(maps.maps[some], columns)
+            for i, seen in enumerate(maps.layout.seen(columns)):
+                for j, run in enumerate(seen):
+                    dw[some, i, j] = np.vecdot(dy[some], run).sum(axis=1)
+
+    parallel(task, N * C, threads_for(8 * dy.size * math.prod(shape[1:])))
+    return dw.reshape(N, *shape).sum(axis=0)
 
 
 def is_depthwise(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
