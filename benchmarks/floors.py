@@ -28,7 +28,7 @@ PASSES = {
     "BatchNorm1d: 256 rows": Passes(14),
     "BatchNorm": Passes(12),
     "CELU": Passes(9, exp=2),
-    "Conv2d: depthwise 3x3": Passes(53),
+    "Conv2d: depthwise 3x3": Passes(30),
     "ELU": Passes(9, exp=2),
     "GELU": Passes(24, exp=1, tanh=1),
     "GroupNorm": Passes(12),

@@ -1,13 +1,14 @@
 """The benchmarks' own logic. Nothing here depends on how fast the machine is."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import scratch
-from benchmarks import demo, machine, memory, nets, page, readme, report_charts, roofline, run, speed_report
+from benchmarks import demo, floors, machine, memory, nets, page, readme, report_charts, roofline, run, speed_report
 from benchmarks.__main__ import main
 from benchmarks.compare import changes
 from benchmarks.record import NO_KERNEL, Record, Row, geometric_mean, slope
@@ -325,10 +326,24 @@ def test_the_readme_gets_its_table_and_its_chart(tmp_path):
 def test_a_row_behind_its_aim_says_why():
     slow, fast = (row("LayerNorm: 8192 rows of 768", kernels=time, torch=1.0) for time in (3.0, 2.5))
     assert page.missed(slow)
-    assert "11 passes" in page._line(slow)
+    assert "11 passes" in page._line(slow, record(slow))
     assert not page.missed(fast)  # its aim is 2.8
-    assert "passes" not in page._line(fast)
+    assert "passes" not in page._line(fast, record(fast))
     assert page.missed(row("Anything", kernels=2.1, torch=1.0))
+
+
+def test_the_floor_is_made_of_passes_or_products():
+    measured = record()
+    silu = replace(row("SiLU: 8M", kernels=3.0, torch=1.0), traffic=5 * 4 * 8_000_000)
+    product = replace(row("Conv3d: small", kernels=3.0, torch=1.0), flops=50 * 10**9)
+    assert floors.floor(silu, measured) is None  # its peaks tell nothing of passes
+    measured.peaks |= {"pass": 0.1, "exp": 0.2, "tanh": 0.4}
+    assert floors.floor(silu, measured) == pytest.approx(8e6 * (11 * 0.1 + 2 * 0.2) * 1e-9)
+    measured.settings["threads"] = 2
+    assert floors.floor(silu, measured) == pytest.approx(4e6 * (11 * 0.1 + 2 * 0.2) * 1e-9)
+    assert floors.floor(product, measured) == pytest.approx(0.5)  # at 100 GFLOP/s, which both threads make
+    assert floors.floor(row("Flatten"), measured) is None
+    assert "| 3.00 |  | 0.50 |" in page._line(product, measured)
 
 
 def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path):
