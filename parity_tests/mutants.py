@@ -2,7 +2,7 @@
 
     python -m parity_tests.mutants [--filter REGEX] [--pairs REGEX] [--cases N]
 
-Each function whose name contains "backward" is changed in one place at a time: an operator, a constant (axes and
+Each function named a backward or a gradient is changed in one place at a time: an operator, a constant (axes and
 indices are constants), a sign, a comparison, a condition, a statement left out. The changed code replaces the
 function's in this process, and the pairs that reach it are compared with autograd. A mutant that no comparison kills
 is a survivor: a hole in the tests, or a change that means the same; those are explained in `mutants_explained.txt`, and
@@ -37,6 +37,7 @@ from parity_tests.pair import REGISTRY, Case, Pair
 from parity_tests.tiny import tiny_blocks
 
 EXPLAINED = Path(__file__).with_name("mutants_explained.txt")
+NAMED = re.compile("backward|gradient|_dx|_dweight")  # functions to change
 SECONDS = 20  # a mutant that takes longer loops, and counts as killed
 
 BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult}
@@ -83,27 +84,35 @@ def mutations(node: ast.AST) -> Iterator[ast.AST | None]:
         yield None
 
 
+def first_line(node: ast.AST) -> str:
+    return ast.unparse(node).split("\n")[0]
+
+
 class Planted(ast.NodeTransformer):
     """The tree with the n-th mutation inside backward functions applied."""
 
     def __init__(self, n: int):
-        self.n, self.seen, self.depth = n, -1, 0
-        self.where: tuple[int, str, str] | None = None
+        self.n, self.seen, self.depth, self.statement = n, -1, 0, ""
+        self.where: tuple[int, str] | None = None  # the line, and what was done
 
     def visit_FunctionDef(self, node):
-        inside = "backward" in node.name
+        inside = NAMED.search(node.name) is not None
         self.depth += inside
         node.body = [new for old in node.body if (new := self.visit(old)) is not None] or [ast.Pass()]
         self.depth -= inside
         return node
 
     def generic_visit(self, node):
+        if isinstance(node, ast.stmt):
+            self.statement = first_line(node)
         if self.depth and self.where is None:
             for other in mutations(node):
                 self.seen += 1
                 if self.seen == self.n:
-                    after = "left out" if other is None else ast.unparse(other)
-                    self.where = node.lineno, ast.unparse(node).split("\n")[0], after.split("\n")[0]
+                    change = f"{first_line(node)} -> {'left out' if other is None else first_line(other)}"
+                    if isinstance(node, ast.Constant):  # of which a function may have several
+                        change += f" in {self.statement}"
+                    self.where = node.lineno, change
                     return ast.Pass() if other is None else other
             if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
                 return node  # -1 -> -2 means the same to reshape
@@ -111,7 +120,7 @@ class Planted(ast.NodeTransformer):
 
 
 def targets() -> Iterator[tuple[FunctionType, ast.FunctionDef]]:
-    """Every function or method of scratch with a backward in it, and its syntax tree."""
+    """Every function or method of scratch with a backward or a gradient in it, and its syntax tree."""
     for found in pkgutil.walk_packages(scratch.__path__, "scratch."):
         module = importlib.import_module(found.name)
         tree = ast.parse(Path(module.__file__).read_text())
@@ -120,7 +129,7 @@ def targets() -> Iterator[tuple[FunctionType, ast.FunctionDef]]:
         ]:
             for node in body:
                 names = (n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef))
-                if isinstance(node, ast.FunctionDef) and any("backward" in name for name in names):
+                if isinstance(node, ast.FunctionDef) and any(map(NAMED.search, names)):
                     function = vars(owner).get(node.name)
                     if isinstance(function, FunctionType):
                         yield function, node
@@ -251,14 +260,14 @@ def main() -> int:
             if planted.where is None:
                 break
             n += 1
-            line, before, after = planted.where
+            line, change = planted.where
             try:
                 function.__code__ = compiled(function, tree)
             except (SyntaxError, ValueError):
                 continue
             alive = survives(pairs, by)
             function.__code__ = original
-            name = f"{whole}: {before} -> {after}"
+            name = f"{whole}: {change}"
             if not alive:
                 killed += 1
             elif name in known:

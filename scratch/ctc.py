@@ -39,7 +39,8 @@ def ctc_loss_forward(log_probs, targets, input_lengths, target_lengths, blank=0,
     too short for its target.
 
     The gradient is torch's, exp(log_probs) - (the posterior probability of each class at each step), which takes for
-    granted that log_probs comes from log_softmax: behind log_softmax it is the true gradient, by itself it is not.
+    granted that log_probs comes from log_softmax: behind log_softmax it is the true gradient, by itself it is not. At
+    log_probs of -inf it is nan.
 
     Parameters
     ----------
@@ -114,6 +115,8 @@ def ctc_loss_backward(dy, saved):
     beta = _beta(at, _may_skip(states), input_lengths, target_lengths)
     # the paths through state s at step t, of all paths; both alpha and beta hold the step itself
     occupied = np.exp(alpha + beta - at - log_likelihood[:, None])  # (T, N, L)
+    never = (at == -np.inf) & (log_likelihood > -np.inf)[:, None]  # inf - inf, but no path goes there
+    occupied = np.where(never, 0, occupied)
     is_class = states[:, :, None] == on_device_of(log_probs, np.arange(classes))  # (N, L, C)
     posterior = np.einsum("tnl,nlc->tnc", occupied, is_class.astype(occupied.dtype))
     share = shared(dy, reduction, batch)
@@ -121,6 +124,7 @@ def ctc_loss_backward(dy, saved):
         share = share / _lengths_of_mean(saved)
     share = share[:, None] if share.ndim else share  # (N, 1), or one number
     dlog_probs = share * (np.exp(log_probs) - posterior)
+    dlog_probs = np.where(log_probs == -np.inf, np.nan, dlog_probs)  # as torch's, which divides by the probability
     # steps behind the end of an input, and losses that were set to 0, have no gradient
     counts = on_device_of(log_probs, np.arange(steps))[:, None] < input_lengths  # (T, N)
     if saved.zero_infinity:

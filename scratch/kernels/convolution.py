@@ -23,9 +23,9 @@ import numpy as np
 from scratch.convolution import ConvSaved, conv1d, conv2d, conv3d
 from scratch.kernels.blocks import parallel
 from scratch.kernels.convolution_columns import (
-    Columns,
     Patches,
     bias_gradient,
+    columns_of,
     flipped,
     in_order,
     over_volumes,
@@ -65,7 +65,7 @@ def _rows(x, weight, bias, g, y):
     """y = the correlation of x (N, C, D, H, W) with weight (F, c, K, R, S)."""
     (N, _, *sizes), (F, c, K, R, S), G = x.shape, weight.shape, g.groups
     x, y = x.reshape(N * G, c, *sizes), _by_group(y, g, g.out[0])
-    layout = Columns(sizes, (K, R, S), g)
+    layout = columns_of(tuple(sizes), (K, R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 4, 1)).reshape(K * R, G, F // G, S * c)
     if bias is not None:
         bias = bias.reshape(G, F // G, 1)
@@ -110,7 +110,7 @@ def _rows_dx(dy, weight, g, dx):
     """Any stride: every kernel row's product is added where the forward has read, then the copies are added up."""
     (N, _, *sizes), (F, c, K, R, S), G = dx.shape, weight.shape, g.groups
     dx, dy = dx.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout = Columns(sizes, (K, R, S), g)
+    layout = columns_of(tuple(sizes), (K, R, S), g)
     rows = np.ascontiguousarray(weight.transpose(2, 3, 4, 1, 0).reshape(K * R, S * c, G, F // G).swapaxes(1, 2))
 
     def task(lo, hi):
@@ -131,7 +131,7 @@ def _rows_dx(dy, weight, g, dx):
 def _rows_dweight(x, dy, g, shape):
     (N, _, *sizes), (F, c, K, R, S), G = x.shape, shape, g.groups
     x, dy = x.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout = Columns(sizes, (K, R, S), g)
+    layout = columns_of(tuple(sizes), (K, R, S), g)
     parts = {}
 
     def task(lo, hi):

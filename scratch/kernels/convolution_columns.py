@@ -6,6 +6,8 @@ those of height 1, too.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from scratch.sliding import Geometry, taps
@@ -77,11 +79,17 @@ class Columns:
             image[here] += columns[there]
 
 
+@lru_cache(maxsize=256)
+def columns_of(sizes: tuple, kernel: tuple, g: Geometry, rows_stride: int | None = None) -> Columns:
+    """The Columns of these sizes, made once: for a small image that takes as long as the convolution."""
+    return Columns(sizes, kernel, g, rows_stride)
+
+
 class Patches:
     """patches[j, c, k, i, o, p, q]: what kernel element (k, i, j) sees of channel c for output (o, p, q)."""
 
     def __init__(self, sizes, kernel, g: Geometry):
-        self.columns = Columns(sizes, kernel, g, rows_stride=1)  # first the columns, with the stride
+        self.columns = columns_of(tuple(sizes), tuple(kernel), g, rows_stride=1)  # first the columns, with the stride
         self.kernel, self.out = kernel, g.out
         self.rows = [(tap, (..., *seen, slice(None))) for tap, seen in taps(kernel[:2], g)]  # then whole rows
 

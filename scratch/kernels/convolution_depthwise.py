@@ -14,8 +14,8 @@ import numpy as np
 from scratch.convolution import ConvSaved
 from scratch.kernels.blocks import parallel
 from scratch.kernels.convolution_columns import (
-    Columns,
     bias_gradient,
+    columns_of,
     flipped,
     over_volumes,
     suits,
@@ -33,7 +33,7 @@ class Maps:
     def __init__(self, x, kernel, g):
         N, C, *sizes = x.shape
         self.maps, self.dtype = x.reshape(N * C, *sizes), x.dtype
-        self.layout = Columns(sizes, kernel, g)
+        self.layout = columns_of(tuple(sizes), kernel, g)
         self.together = max(1, TOGETHER // math.prod(self.layout.shape))
 
     def parts(self, lo, hi):
@@ -79,14 +79,18 @@ def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
     dx = dweight = None
     if needs[0]:
         back = flipped(weight, g, x.shape[2:])
-        dx = scattered(x, weight, dy, g) if back is None else correlated(dy, weight[..., ::-1, ::-1, ::-1], back)
+        dx = (
+            scattered_gradient(x, weight, dy, g)
+            if back is None
+            else correlated(dy, weight[..., ::-1, ::-1, ::-1], back)
+        )
         dx = dx.reshape(saved.x.shape)
     if needs[1]:
         dweight = weight_gradient(x, weight.shape, dy, g).reshape(saved.weight.shape)
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
-def scattered(x, weight, dy, g):
+def scattered_gradient(x, weight, dy, g):
     """dx, any stride: every kernel element's product is added where the forward has read, then the copies are added."""
     N, C, K, R, S = len(x), len(weight), *weight.shape[2:]
     maps = Maps(x, (K, R, S), g)

@@ -17,8 +17,8 @@ import numpy as np
 from scratch.convolution import ConvSaved
 from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
-    Columns,
     bias_gradient,
+    columns_of,
     in_order,
     over_volumes,
     suits,
@@ -41,7 +41,7 @@ class Windows:
 
     def __init__(self, x, kernel, g):
         self.channels, self.dtype = x.shape[1], x.dtype
-        self.columns = Columns(x.shape[2:], kernel, g, rows_stride=g.dilation[1])
+        self.columns = columns_of(x.shape[2:], kernel, g, rows_stride=g.dilation[1])
         d, S, _, Hr, Q = self.columns.shape
         self.shape = d, Hr, S, self.channels, Q
         row = S * self.channels  # rows of the matrix for each row of the image

@@ -9,7 +9,7 @@ Both take as many of the N·C planes at a time as fit into the cache, in several
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -19,6 +19,8 @@ import numpy as np
 from scratch import pooling
 from scratch.kernels.blocks import BLOCK, SMALL, parallel
 from scratch.pooling import AvgPoolSaved, avg_divisor, pool_windows
+
+LARGE = 1024  # items: below, the textbook's few calls take less time
 
 
 def planes_of(a, n):
@@ -82,6 +84,12 @@ class Phases:
             yield phases[phase][shift : shift + length]
 
 
+@lru_cache(maxsize=256)
+def _layout(windows):
+    """The phases of these windows and their first taps, made once: for a small image that takes as long as the pool."""
+    return Phases(windows), _first_inside(windows)
+
+
 def _meet(f, stride, padding, length, grid):
     """Where along one axis phase f and the input lie on each other: slices of the phase and of the input."""
     first = max(0, -((f - padding) // stride))
@@ -99,7 +107,7 @@ class MaxPoolKernelSaved(NamedTuple):
 
 def _max_pool(name, n, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     windows = pool_windows(name, n, x, kernel_size, stride, padding, dilation, ceil_mode)
-    planes, phases, first = planes_of(x, n), Phases(windows), _first_inside(windows)
+    planes, (phases, first) = planes_of(x, n), _layout(windows)
     y = np.empty((len(planes), *windows.outputs), x.dtype)
     winner = np.zeros((len(planes), *phases.grid), np.int8)
 
@@ -258,7 +266,7 @@ def _plain(n, x):
 def max_pool_suits(n, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The winner's number fits into a byte, and no window is nothing but padding."""
     sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * n
-    return _plain(n, x) and prod(sizes) <= 127 and dilation in (1, (1,) * n)
+    return _plain(n, x) and x.size >= LARGE and prod(sizes) <= 127 and dilation in (1, (1,) * n)
 
 
 def avg_pool_suits(n, x, *args, **options):
