@@ -3,7 +3,7 @@
 NumPy makes a pass over its operands for each operation of a formula, PyTorch one for the whole formula. A kernel whose
 formula has 12 operations cannot take less time than 12 passes over blocks in cache, shared evenly by all threads; nor
 can a product be faster than the largest one that BLAS was seen to make. The pass that is counted is the cheapest there
-is, a product in place: one that broadcasts a row or a column, of which a layer norm has nine, takes up to twice as long.
+is, a product in place: one that broadcasts a row or a column (a layer norm has nine) takes up to twice as long.
 """
 
 from __future__ import annotations

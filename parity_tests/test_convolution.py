@@ -127,15 +127,18 @@ def test_every_kernel_is_taken_where_it_wins(kernel, function):
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
-@pytest.mark.parametrize("x_shape", [(2, 3, 6, 6), (2, 8, 6, 6), (20, 8, 6, 6)])
-def test_kernels_spread_inf_and_nan_no_further_than_the_textbook(bad, x_shape):
+@pytest.mark.parametrize(
+    ("x_shape", "groups"), [((2, 3, 6, 6), 1), ((2, 8, 6, 6), 1), ((20, 8, 6, 6), 1), ((2, 4, 6, 6), 4)]
+)
+def test_kernels_spread_inf_and_nan_no_further_than_the_textbook(bad, x_shape, groups):
     rng = np.random.default_rng(0)
-    x, weight = rng.normal(size=x_shape), rng.normal(size=(4, x_shape[1], 3, 3))
-    x[1, 0, 2, 3] = weight[1, 1, 0, 0] = bad
-    y, backward = conv2d(x, weight, padding=1)
+    x, weight = rng.normal(size=x_shape), rng.normal(size=(4, x_shape[1] // groups, 3, 3))
+    x[1, 0, 2, 3] = weight[1, -1, 0, 0] = bad
+    weight[0, 0, 1, 1] = 0
+    y, backward = conv2d(x, weight, padding=1, groups=groups)
     dy = rng.normal(size=y.shape)
     with scratch.textbook():
-        want, textbook_backward = conv2d(x, weight, padding=1)
+        want, textbook_backward = conv2d(x, weight, padding=1, groups=groups)
     np.testing.assert_allclose(y, want, atol=1e-12)
     for got, gradient in zip(backward(dy)[:2], textbook_backward(dy)[:2]):
         np.testing.assert_allclose(got, gradient, atol=1e-12)
@@ -169,14 +172,31 @@ def test_kernels_agree_with_the_textbook_on_work_for_several_threads(name, case)
         np.testing.assert_array_equal(got, again)
 
 
-@pytest.mark.parametrize(("kernel", "padding", "dilation"), [(2, 0, 1), (3, 1, 1), (2, 1, 2), (3, 2, 1), (2, 2, 1)])
-def test_a_volumes_gradient_by_the_flipped_kernel_is_the_textbooks(kernel, padding, dilation):
+VOLUMES = {  # kernel, padding, dilation, stride, groups
+    "flipped": (2, 0, 1, 1, 1),
+    "flipped, padded": (3, 1, 1, 1, 1),
+    "flipped, dilated": (2, 1, 2, 1, 1),
+    "flipped, padded as far as the kernel reaches": (3, 2, 1, 1, 1),
+    "padded further": (2, 2, 1, 1, 1),
+    "strided": (3, 1, 1, 2, 1),
+    "strided and dilated": (2, 1, 2, (2, 1, 3), 1),
+    "in groups": (3, 1, 1, 1, 3),
+    "depthwise": (3, 1, 1, 1, 9),
+    "depthwise, padded further": (2, 2, 1, 1, 9),
+    "depthwise, strided": (2, 1, 2, (2, 1, 3), 9),
+}
+
+
+@pytest.mark.parametrize(("kernel", "padding", "dilation", "stride", "groups"), VOLUMES.values(), ids=VOLUMES)
+def test_a_volumes_gradients_are_the_textbooks(kernel, padding, dilation, stride, groups):
     rng = np.random.default_rng(0)
-    x, w = rng.normal(size=(2, 9, 5, 6, 7)), rng.normal(size=(4, 9, kernel, kernel, kernel))
-    y, backward = conv3d(x, w, padding=padding, dilation=dilation)
-    assert backward.function.func is kernels.rows_backward
+    x, w = rng.normal(size=(2, 9, 5, 6, 7)), rng.normal(size=(9, 9 // groups, kernel, kernel, kernel))
+    options = {"padding": padding, "dilation": dilation, "stride": stride, "groups": groups}
+    y, backward = conv3d(x, w, **options)
+    assert backward.function.func is (kernels.depthwise_backward if groups == 9 else kernels.rows_backward)
     with scratch.textbook():
-        _, textbook_backward = conv3d(x, w, padding=padding, dilation=dilation)
+        want, textbook_backward = conv3d(x, w, **options)
+    np.testing.assert_allclose(y, want, atol=1e-10)
     dy = rng.normal(size=y.shape)
     for got, want in zip(backward(dy), textbook_backward(dy)):
         np.testing.assert_allclose(got, want, atol=1e-10)

@@ -119,3 +119,16 @@ def test_near_vectors_far_from_the_others_are_found(place):
     x1, x2 = np.arange(200.0)[:, None], np.arange(0.5, 200)[:, None]
     x1[:2, 0], x2[:2, 0] = (place, -place), (place + 1e-3, -place - 3)  # their square: 1e-6, by products 0.06
     np.testing.assert_allclose(cdist(x1, x2)[0][0, 0], 1e-3, rtol=1e-4)
+
+
+def test_vectors_that_are_near_for_their_size_have_the_gradient_of_their_difference():
+    x1, x2 = 1e18 * np.random.default_rng(0).normal(size=(2, 5, 3))
+    x2[0] = x1[0] + 1e12
+    with tiny_blocks():
+        _, backward = cdist(x1, x2)
+        dx1, dx2 = backward(np.eye(5))  # of the pair, and of four others
+    with textbook():
+        _, backward = cdist(x1, x2)
+        want1, want2 = backward(np.eye(5))
+    np.testing.assert_allclose(dx1, want1, rtol=1e-13)
+    np.testing.assert_allclose(dx2, want2, rtol=1e-13)
