@@ -66,3 +66,27 @@ def test_what_is_not_finite_stays_in_its_windows(n, value):
         y, backward = op(x, 3)
         np.testing.assert_allclose(y, ty.detach().numpy())
         np.testing.assert_allclose(backward(dy), tx.grad.numpy())
+
+
+@pytest.mark.parametrize("kind", ["avg", "max"])
+@pytest.mark.parametrize(
+    ("shape", "output"),
+    [
+        ((40, 30, 31), (7,)),
+        ((40, 30, 32), (8,)),
+        ((4, 8, 30, 31), (7, 5)),
+        ((4, 8, 30, 32), (1, 4)),
+        ((2, 4, 9, 20, 21), (4, 1, 7)),
+    ],
+)
+def test_many_planes_at_a_time_have_the_textbooks_results(kind, shape, output):
+    rng = np.random.default_rng(0)
+    pool = getattr(F, f"adaptive_{kind}_pool{len(output)}d")
+    x = rng.normal(size=shape)
+    y, backward = pool(x, output)
+    dy = rng.normal(size=y.shape)
+    with scratch.textbook():
+        want, textbook_backward = pool(x, output)
+    assert backward.function is not textbook_backward.function
+    np.testing.assert_allclose(y, want, atol=1e-13)
+    np.testing.assert_allclose(backward(dy), textbook_backward(dy), atol=1e-13)
