@@ -45,6 +45,15 @@ def test_pieces_make_up_the_product(shapes, dtype, turned):
     np.testing.assert_array_equal(products.product(a, b), out)
 
 
+def test_pieces_are_written_between_planes_too():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(40, 96)), rng.normal(size=(3, 96, 900))
+    y = np.empty((40, 3, 900))
+    assert products.piece(40, 96, 900)
+    products.matmul(a, b, y.swapaxes(0, 1))
+    np.testing.assert_allclose(y.swapaxes(0, 1), a @ b, atol=1e-12)
+
+
 def test_a_piece_stays_below_the_limit_and_fills_the_matrix():
     for m, k, n in [(64, 192, 3136), (256, 64, 2048), (64, 256, 2048), (32, 256, 1024), (640, 9, 700), (256, 256, 32)]:
         rows, columns = products.piece(m, k, n) or pytest.fail("whole")

@@ -12,6 +12,8 @@ import scratch.functional as F
 import torch_ref
 from parity_tests import checks
 from parity_tests.pair import Case, Pair, floats
+from scratch.kernels import lstm
+from scratch.recurrent import lstm_layer
 from scratch.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence
 
 # ------------------------------------------------------------------ by hand
@@ -252,3 +254,28 @@ def test_repr_reads_as_torchs():
             assert repr(ours) == repr(theirs)
     assert repr(scratch.LSTM(3, 4, proj_size=2)) == "LSTM(3, 4, proj_size=2)"
     assert repr(scratch.RNNCell(3, 4, nonlinearity="relu")) == "RNNCell(3, 4, nonlinearity=relu)"
+
+
+# ------------------------------------------------------------------ the kernel's weights in pieces
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_lstm_with_its_weights_in_pieces_is_the_textbooks(monkeypatch, reverse):
+    rng = np.random.default_rng(0)
+    steps, batch, features, hidden = 4, 3, 30, 48
+    shapes = [(steps, batch, features), (batch, hidden), (batch, hidden), (4 * hidden, features), (4 * hidden, hidden)]
+    arrays = [rng.normal(size=shape) / 4 for shape in [*shapes, (4 * hidden,), (4 * hidden,)]]
+    monkeypatch.setattr(lstm, "has_small_kernels", lambda: True)
+    monkeypatch.setattr(lstm, "UNPACKED", batch * 4 * hidden * 16)
+    assert len(lstm.in_pieces(arrays[4], batch)) == 3  # (4H, H), for dh
+    assert len(lstm.in_pieces(np.ones((features + hidden + 1, hidden)), batch)) == 2  # of a gate, for z
+    (y, *last), backward = lstm_layer(*arrays, reverse=reverse)
+    with scratch.textbook():
+        (want, *want_last), textbook_backward = lstm_layer(*arrays, reverse=reverse)
+    for got, expected in zip((y, *last), (want, *want_last)):
+        assert_allclose(got, expected, atol=1e-13)
+    dy = tuple(rng.normal(size=a.shape) for a in (y, *last))
+    assert backward.function is not textbook_backward.function
+    for got, expected in zip(backward(dy), textbook_backward(dy)):
+        if expected is not None:
+            assert_allclose(got, expected, atol=1e-12)

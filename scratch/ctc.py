@@ -114,9 +114,8 @@ def ctc_loss_backward(dy, saved):
     at = np.take_along_axis(log_probs, states[None], 2)  # (T, N, L)
     beta = _beta(at, _may_skip(states), input_lengths, target_lengths)
     # the paths through state s at step t, of all paths; both alpha and beta hold the step itself
-    occupied = np.exp(alpha + beta - at - log_likelihood[:, None])  # (T, N, L)
-    never = (at == -np.inf) & (log_likelihood > -np.inf)[:, None]  # inf - inf, but no path goes there
-    occupied = np.where(never, 0, occupied)
+    step = np.where(at == -np.inf, 0, at)  # where no path goes, both are -inf already
+    occupied = np.exp(alpha + beta - step - log_likelihood[:, None])  # (T, N, L)
     is_class = states[:, :, None] == on_device_of(log_probs, np.arange(classes))  # (N, L, C)
     posterior = np.einsum("tnl,nlc->tnc", occupied, is_class.astype(occupied.dtype))
     share = shared(dy, reduction, batch)

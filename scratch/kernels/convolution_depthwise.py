@@ -79,11 +79,10 @@ def depthwise_backward(axes, dy, saved, needs=(True, True, True)):
     dx = dweight = None
     if needs[0]:
         back = flipped(weight, g, x.shape[2:])
-        dx = (
-            scattered_gradient(x, weight, dy, g)
-            if back is None
-            else correlated(dy, weight[..., ::-1, ::-1, ::-1], back)
-        )
+        if back is None:
+            dx = scattered_gradient(x, weight, dy, g)
+        else:
+            dx = correlated(dy, weight[..., ::-1, ::-1, ::-1], back)
         dx = dx.reshape(saved.x.shape)
     if needs[1]:
         dweight = weight_gradient(x, weight.shape, dy, g).reshape(saved.weight.shape)

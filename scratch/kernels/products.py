@@ -18,7 +18,7 @@ from scratch.kernels import blocks
 UNPACKED = 1_000_000  # multiplications up to which OpenBLAS does not pack
 WIDTH = 64  # columns of a piece: a whole number of registers
 ROWS = 16  # at least, of a piece; fewer make poor use of the registers
-FEW = 128  # rows or columns, or terms of a sum over 64, up to which pieces win
+FEW = 128  # rows or columns up to which pieces win; with sums of no more terms than WIDTH they always do
 THREADED = 16_000_000  # multiplications from which two BLAS threads beat the pieces on one
 
 

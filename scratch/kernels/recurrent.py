@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratch.kernels.activations import LOG2E
 from scratch.recurrent import gru_layer, rnn_layer
 from scratch.recurrent_cells import check_cell
 from scratch.sums import pairwise_sum
-
-LOG2E = 1.4426950408889634
 
 
 class RecurrentKernelSaved(NamedTuple):
