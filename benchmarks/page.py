@@ -10,7 +10,7 @@ from benchmarks.aims import aim, reason
 from benchmarks.floors import floor
 from benchmarks.record import Record, Row
 from benchmarks.subjects import TEXTBOOK, TORCH
-from benchmarks.table import AIMED, above_noise, megabytes, seconds, slopes, summary
+from benchmarks.table import AIMED, above_noise, megabytes, seconds, slopes, summary, threads
 
 PAGE = "docs/speed.md"
 HEAD = """\
@@ -46,9 +46,8 @@ def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
 
 def _conditions(record: Record) -> str:
     settings = record.settings
-    threads = f"{settings['threads']} thread{'' if settings['threads'] == 1 else 's'}"
     lines = "\n".join(f"- {line}" for line in machines.lines(record.machine))
-    return f"## {threads}, {settings['dtype']}\n\n{lines}\n"
+    return f"## {threads(settings['threads'])}, {settings['dtype']}\n\n{lines}\n"
 
 
 def _times(title: str, record: Record, suite: str) -> str:

@@ -10,7 +10,7 @@ from benchmarks import machine as machines
 from benchmarks import page as full
 from benchmarks.record import Record, Row, geometric_mean
 from benchmarks.subjects import AGAIN, TEXTBOOK, TORCH
-from benchmarks.table import megabytes, seconds
+from benchmarks.table import megabytes, seconds, threads
 
 ROOT = Path(__file__).resolve().parent.parent
 START, END = "<!-- speed -->", "<!-- /speed -->"
@@ -68,14 +68,10 @@ def _means(record: Record) -> str:
     ]
     machine, settings = record.machine, record.settings
     name = machine.get("gpu") or machine["cpu"]
-    threads = (
-        ""
-        if settings["device"] == "cuda"
-        else f", {settings['threads']} thread{'' if settings['threads'] == 1 else 's'}"
-    )
+    on = "" if settings["device"] == "cuda" else f", {threads(settings['threads'])}"
     allocator = "" if machine["allocator"] or settings["device"] == "cuda" else ", default allocator"
     alone = "" if ops else ", these suites alone"
-    return f"| {name}, {settings['dtype']}{threads}{allocator}{alone} | {' | '.join(cells)} |"
+    return f"| {name}, {settings['dtype']}{on}{allocator}{alone} | {' | '.join(cells)} |"
 
 
 def _mean(ratios) -> str:

@@ -39,6 +39,10 @@ def megabytes(value: int | None) -> str:
     return f"{value / 1024:.1f} KB" if value < 2**17 else f"{digits(value / 2**20)} MB"
 
 
+def threads(n: int) -> str:
+    return f"{n} thread{'' if n == 1 else 's'}"
+
+
 def time_cell(spread: Spread | None) -> str:
     """Median, and the 20th to 80th percentile as a distance from it."""
     if spread is None:

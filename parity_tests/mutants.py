@@ -110,7 +110,7 @@ class Planted(ast.NodeTransformer):
                 self.seen += 1
                 if self.seen == self.n:
                     change = f"{first_line(node)} -> {'left out' if other is None else first_line(other)}"
-                    if isinstance(node, ast.Constant):  # of which a function may have several
+                    if isinstance(node, (ast.Constant, ast.UnaryOp)):  # of which a function may have several
                         change += f" in {self.statement}"
                     self.where = node.lineno, change
                     return ast.Pass() if other is None else other
