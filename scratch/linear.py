@@ -26,6 +26,20 @@ class LinearSaved(NamedTuple):
     bias_shape: tuple[int, ...]
 
 
+def check_linear(x, weight, bias) -> None:
+    if weight.ndim not in (1, 2) or x.ndim == 0:
+        raise ValueError(
+            f"linear: x must be (*, I) and weight (O, I) or (I,), but got x {x.shape}, weight {weight.shape}"
+        )
+    if x.shape[-1] != weight.shape[-1]:
+        raise ValueError(
+            f"linear: weight expects {weight.shape[-1]} input features (weight {weight.shape}), "
+            f"but x has {x.shape[-1]} (x {x.shape})"
+        )
+    if bias is not None and bias.shape not in (weight.shape[:-1], (1,), ()):
+        raise ValueError(f"linear: bias must be {weight.shape[:-1]} for weight {weight.shape}, but is {bias.shape}")
+
+
 def linear_forward(x, weight, bias=None):
     """Linear map: y = x @ weightᵀ + bias.
 
@@ -50,17 +64,7 @@ def linear_forward(x, weight, bias=None):
     >>> backward(np.array([[1.0]]))
     (array([[3., 4.]]), array([[1., 2.]]), array([1.]))
     """
-    if weight.ndim not in (1, 2) or x.ndim == 0:
-        raise ValueError(
-            f"linear: x must be (*, I) and weight (O, I) or (I,), but got x {x.shape}, weight {weight.shape}"
-        )
-    if x.shape[-1] != weight.shape[-1]:
-        raise ValueError(
-            f"linear: weight expects {weight.shape[-1]} input features (weight {weight.shape}), "
-            f"but x has {x.shape[-1]} (x {x.shape})"
-        )
-    if bias is not None and bias.shape not in (weight.shape[:-1], (1,), ()):
-        raise ValueError(f"linear: bias must be {weight.shape[:-1]} for weight {weight.shape}, but is {bias.shape}")
+    check_linear(x, weight, bias)
     y = x @ weight.T  # (*, I) @ (I, O) -> (*, O)
     if bias is not None:
         y = y + bias

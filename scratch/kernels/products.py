@@ -5,6 +5,10 @@ number is used hundreds of times. With few rows, few columns or short sums it co
 processors with AVX-512 OpenBLAS does without for up to a million multiplications, so there such a product is faster as
 many small ones, made by one call of `np.matmul`: 64 x 192 by 192 x 3136 runs at 107 instead of 91 GFLOP/s (one core of
 a Zen 4), 32 x 256 by 256 x 1024 at 105 instead of 59.
+
+Large ones are shared out among the threads of `blocks.parallel`, though BLAS has threads of its own: those stay awake
+for a tenth of a second after each product and take time from the kernels that follow. A Transformer layer on two
+threads needs a sixth less without them. Sharing out costs 0.1 ms, so small ones are left to BLAS.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ UNPACKED = 1_000_000  # multiplications up to which OpenBLAS does not pack
 WIDTH = 64  # columns of a piece: a whole number of registers
 ROWS = 16  # at least, of a piece; fewer make poor use of the registers
 FEW = 128  # rows or columns up to which pieces win; with sums of no more terms than WIDTH they always do
+LARGE = 64_000_000  # multiplications from which a product is worth sharing out
 THREADED = 16_000_000  # multiplications from which two BLAS threads beat the pieces on one
 
 
@@ -62,3 +67,15 @@ def matmul(a, b, out):
 def product(a, b):
     """a @ b as `matmul`, in a new array."""
     return matmul(a, b, np.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype))
+
+
+def share(a, b, out, lo, hi, parts):
+    """Parts lo to hi of so many of out = a @ b, (m, n) = (m, k) @ (k, n): whole rows, or columns if those are more.
+
+    Returns their index in `out`.
+    """
+    m, n = out.shape
+    cut = slice(max(m, n) * lo // parts, max(m, n) * hi // parts)
+    rows, columns = (cut, slice(None)) if m >= n else (slice(None), cut)
+    np.matmul(a[rows], b[:, columns], out=out[rows, columns])
+    return rows, columns

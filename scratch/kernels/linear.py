@@ -1,0 +1,65 @@
+"""Linear layers on all threads: each multiplies its share, and adds the bias to what it has.
+
+Axes: n rows of x, I in_features, O out_features.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from scratch.kernels import blocks
+from scratch.kernels.products import LARGE, share
+from scratch.linear import LinearSaved, check_linear, linear
+from scratch.op import unbroadcast
+from scratch.sums import pairwise_sum
+
+
+def linear_kernel_forward(x, weight, bias=None):
+    check_linear(x, weight, bias)
+    y = np.empty((*x.shape[:-1], len(weight)), x.dtype)
+    n, parts = math.prod(x.shape[:-1]), blocks.num_threads()
+    xs, ys = x.reshape(n, x.shape[-1]), y.reshape(n, len(weight))
+
+    def task(lo, hi):
+        mine = share(xs, weight.T, ys, lo, hi, parts)  # (n, I) @ (I, O)
+        if bias is not None:
+            ys[mine] += np.broadcast_to(bias, ys.shape)[mine]
+
+    blocks.parallel(task, parts, threads_for(x, weight))
+    return y, LinearSaved(x, weight, () if bias is None else bias.shape)
+
+
+def linear_kernel_backward(dy, saved, needs=(True, True, True)):
+    """All three gradients in one go: no thread waits for another in between."""
+    x, weight, bias_shape = saved
+    n, parts = math.prod(x.shape[:-1]), blocks.num_threads()
+    rows, xs = dy.reshape(n, len(weight)), x.reshape(n, x.shape[-1])
+    dx = np.empty(xs.shape, x.dtype) if needs[0] else None
+    dweight = np.empty(weight.shape, x.dtype) if needs[1] else None
+    dbias = np.empty(len(weight), x.dtype) if needs[2] else None
+
+    def task(lo, hi):
+        if dx is not None:
+            share(rows, weight, dx, lo, hi, parts)  # (n, O) @ (O, I)
+        if dweight is not None:
+            share(rows.T, xs, dweight, lo, hi, parts)  # (O, n) @ (n, I)
+        if dbias is not None:
+            some = slice(len(weight) * lo // parts, len(weight) * hi // parts)
+            dbias[some] = pairwise_sum(rows[:, some])
+
+    blocks.parallel(task, parts, threads_for(x, weight))
+    dx = None if dx is None else dx.reshape(x.shape)
+    return dx, dweight, None if dbias is None else unbroadcast(dbias, bias_shape)
+
+
+def threads_for(x, weight):
+    return None if x.size * len(weight) >= LARGE else 1
+
+
+def is_large(x, weight, bias=None):
+    return weight.ndim == 2 and x.size * len(weight) >= LARGE and x.dtype.char in "fd"
+
+
+linear.register(linear_kernel_forward, linear_kernel_backward, when=is_large)
