@@ -118,6 +118,9 @@ def conv(x, weight, **options):
         ("windows", lambda: conv((32, 6, 12, 12), (12, 6, 5, 5))),
         ("windows", lambda: conv((2, 3, 8, 128), (8, 3, 5, 5))),
         ("patches", lambda: conv((2, 3, 12, 12), (8, 3, 5, 5), stride=2)),
+        ("small", lambda: conv((2, 512, 7, 7), (512, 512, 1, 1))),
+        ("rows", lambda: conv((2, 511, 7, 7), (512, 511, 1, 1), padding=1)),
+        ("rows", lambda: conv((2, 512, 8, 7), (512, 512, 1, 1), padding=1)),
         ("rows", lambda: conv((2, 8, 12, 12), (8, 8, 3, 3), dilation=2)),
         ("rows", lambda: conv((2, 8, 12, 12), (8, 4, 3, 3), groups=2)),
     ],
@@ -147,6 +150,9 @@ def test_kernels_spread_inf_and_nan_no_further_than_the_textbook(bad, x_shape, g
 LARGER = {  # several threads, several steps a thread
     "pointwise": ((3, 32, 40, 40), (64, 32, 1, 1), {}),
     "depthwise": ((3, 40, 60, 50), (40, 1, 5, 5), {"padding": (2, 1), "stride": (1, 2), "groups": 40}),
+    "small": ((70, 72, 4, 5), (410, 72, 3, 3), {"padding": 1}),
+    "small, strided": ((50, 65, 13, 9), (460, 65, 3, 3), {"padding": 1, "stride": 3, "dilation": (2, 1)}),
+    "small, one image": ((1, 130, 5, 5), (230, 130, 3, 3), {}),
     "windows": ((300, 6, 12, 12), (12, 6, 5, 5), {"padding": 1, "dilation": 2}),
     "windows, large": ((3, 3, 60, 130), (20, 3, 5, 5), {"padding": 1, "stride": (2, 1), "dilation": (3, 1)}),
     "patches": ((5, 3, 64, 64), (40, 3, 7, 7), {"stride": 2, "padding": "valid", "dilation": 2}),
@@ -200,3 +206,16 @@ def test_a_volumes_gradients_are_the_textbooks(kernel, padding, dilation, stride
     dy = rng.normal(size=y.shape)
     for got, want in zip(backward(dy), textbook_backward(dy)):
         np.testing.assert_allclose(got, want, atol=1e-10)
+
+
+def test_volumes_with_many_weights_are_the_textbooks():
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=(40, 100, 4, 3, 5)), rng.normal(size=(150, 100, 3, 3, 2)), rng.normal(size=150)
+    y, backward = conv3d(x, w, b, padding=(1, 1, 0), stride=(2, 1, 1))
+    assert backward.function.func is kernels.small_backward
+    dy = rng.normal(size=y.shape)
+    with scratch.textbook():
+        want, textbook_backward = conv3d(x, w, b, padding=(1, 1, 0), stride=(2, 1, 1))
+    np.testing.assert_allclose(y, want, atol=1e-10)
+    for got, gradient in zip(backward(dy), textbook_backward(dy)):
+        np.testing.assert_allclose(got, gradient, atol=1e-9)

@@ -21,7 +21,7 @@ from scratch.attention import (
     scaled_dot_product_attention,
 )
 from scratch.kernels.activations import LOG2E
-from scratch.kernels.blocks import parallel
+from scratch.kernels.blocks import multiply
 from scratch.kernels.products import matmul, product
 from scratch.op import unbroadcast
 
@@ -97,7 +97,7 @@ def attention_forward(
                 matmul(scores, v[kv, : scores.shape[2]], y[at])
                 y[at] /= total
 
-    parallel(task, G)
+    multiply(task, G, G * T * S * (q.shape[2] + v.shape[2]))
     return y.reshape(*query.shape[:-1], -1), saved
 
 
@@ -145,7 +145,8 @@ def block_of_scores(saved, heads, rows, keys, space):
 def attention_backward(dy, saved, needs=(True, True, True, True)):
     """dy (*, T, e) -> dquery (*, T, d), dkey (*, S, d), dvalue (*, S, e), dattn_mask"""
     q, k, v = saved.query, saved.key, saved.value
-    T, (shared_heads, S, _), group = q.shape[1], k.shape, len(q) // len(k)
+    (G, T, _), (shared_heads, S, _) = q.shape, k.shape
+    group = G // shared_heads
     dy = dy.reshape(-1, *dy.shape[-2:])
     if saved.is_causal and not all_finite(dy, saved.sums):
         saved = saved._replace(is_causal=False, mask=additive(np.tri(T, S, dtype=bool), q.dtype))
@@ -184,7 +185,8 @@ def attention_backward(dy, saved, needs=(True, True, True, True)):
             dk[kv] += dkeys.swapaxes(1, 2)
             dv[kv] += dvalues.swapaxes(1, 2)
 
-    parallel(task, shared_heads, 1 if dmask is not None else None)
+    products = 0 if dmask is not None else G * T * S * (q.shape[2] + v.shape[2])
+    multiply(task, shared_heads, products)
     dq *= saved.scale
     dk *= saved.scale
     dq, dk, dv = (d.reshape(shape) for d, shape in zip((dq, dk, dv), saved.shapes))

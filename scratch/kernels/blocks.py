@@ -18,6 +18,10 @@ import numpy as np
 BLOCK = 131072  # items a block
 SMALL = 4 * BLOCK  # items below which two threads are no faster: meeting costs 0.1 ms, and shorter calls hold the lock
 
+PRODUCTS = 10_000_000  # multiplications from which two threads multiply faster than one
+PASSES = 20  # multiplications that take as long as some passes over an item, where sums are products with a vector
+ALONE = 262_144  # multiplications up to which OpenBLAS stays on one thread
+
 _lock = threading.Lock()
 _here = threading.local()  # .inside: this thread is already one of a parallel call's workers
 _pool: ThreadPoolExecutor | None = None
@@ -37,11 +41,12 @@ _threads = _default_threads()
 
 @lru_cache(maxsize=1)
 def _blas():
-    """NumPy's own BLAS libraries (scipy brings another)."""
+    """NumPy's BLAS (SciPy brings another, which nothing here multiplies with)."""
     from threadpoolctl import ThreadpoolController
 
     np.dot(np.ones((2, 2)), np.ones((2, 2)))  # make sure it is loaded
-    return ThreadpoolController().select(user_api="blas").lib_controllers
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return [library for library in libraries if "numpy" in library.filepath] or libraries
 
 
 def num_threads() -> int:
@@ -82,17 +87,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-def _enter() -> ThreadPoolExecutor:
-    """Inside the pool BLAS gets one thread, so that the two never fight over the cores."""
-    global _pool, _running, _blas_threads_outside
+def _enter() -> None:
+    """BLAS gets one thread, so that its threads and the pool's never fight over the cores."""
+    global _running, _blas_threads_outside
     with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, _threads - 1), thread_name_prefix="scratch")
         if _running == 0:
             _blas_threads_outside = [library.get_num_threads() for library in _blas()]
             for library in _blas():
                 library.set_num_threads(1)
         _running += 1
+
+
+def _the_pool() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, _threads - 1), thread_name_prefix="scratch")
         return _pool
 
 
@@ -122,8 +132,9 @@ def parallel(task: Callable[[int, int], object], n: int, threads: int | None = N
             task(0, n)
         return
     cut = [n * i // parts for i in range(parts + 1)]
-    pool = _enter()
+    _enter()
     try:
+        pool = _the_pool()
         futures = [pool.submit(_work, task, cut[i], cut[i + 1]) for i in range(1, parts)]
         try:
             _work(task, cut[0], cut[1])
@@ -134,6 +145,25 @@ def parallel(task: Callable[[int, int], object], n: int, threads: int | None = N
                 raise problem
     finally:
         _leave()
+
+
+def multiply(task: Callable[[int, int], object], n: int, products: int) -> None:
+    """`parallel` for a task of so many multiplications of matrices in all; few of them stay on this thread.
+
+    On this thread alone: BLAS's threads, once woken, stay awake for a tenth of a second (OpenBLAS's do) and take time
+    from whatever follows on two threads. They are let loose where there is much to do and only one part to do it in.
+    """
+    if one_thread() or products <= ALONE:
+        if n:
+            task(0, n)
+    elif products >= PRODUCTS:
+        parallel(task, n)
+    else:
+        _enter()
+        try:
+            task(0, n)
+        finally:
+            _leave()
 
 
 def _work(task, lo, hi):

@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 
 from scratch.convolution import ConvSaved, conv1d, conv2d, conv3d
-from scratch.kernels.blocks import parallel
+from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
     Patches,
     bias_gradient,
@@ -30,15 +30,16 @@ from scratch.kernels.convolution_columns import (
     in_order,
     over_volumes,
     suits,
-    threads_for,
     volumes,
 )
 from scratch.kernels.convolution_depthwise import depthwise_backward, depthwise_forward, is_depthwise
+from scratch.kernels.convolution_small import has_small_maps, small_backward, small_forward
 from scratch.kernels.convolution_windows import suit_windows, windows_backward, windows_forward
 from scratch.kernels.convolution_winograd import suits_winograd, winograd_backward, winograd_forward
 from scratch.kernels.products import matmul
 from scratch.sliding import checked_geometry
 
+TOGETHER = 1 << 19  # items of the columns a step: shorter calls leave nothing for a second thread
 FEW = 32  # filters of a group up to which a product with dyᵀ is faster with a copy of it
 
 # ---------------------------------------------------------------------- kernel rows
@@ -47,44 +48,62 @@ FEW = 32  # filters of a group up to which a product with dyᵀ is faster with a
 def rows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     y = np.empty((len(x), len(weight), *g.out), x.dtype)
-    _rows(volumes(x), volumes(weight), bias, over_volumes(g), y)
+    _rows(volumes(x), volumes(weight), bias, over_volumes(g), volumes(y))
     return y, ConvSaved(x, weight, g)
 
 
-def _by_group(a, g, planes):
-    """(N, F, O, P, Q) -> (N G, F/G, O, P Q)"""
-    return a.reshape(len(a) * g.groups, a.shape[1] // g.groups, planes, -1)
+class Images:
+    """Some images at a time, with their columns: enough that a call is worth its price, few enough for the cache."""
+
+    def __init__(self, x, kernel, g, weights):
+        N, C, *sizes = x.shape
+        self.maps, self.channels, self.groups, self.dtype = x.reshape(N * C, *sizes), C, g.groups, x.dtype
+        self.layout = columns_of(tuple(sizes), tuple(kernel), g)
+        self.together = max(1, TOGETHER // max(1, C * math.prod(self.layout.shape), weights))
+
+    def parts(self, lo, hi):
+        """For the images of [lo, hi): (which, which maps, their columns)."""
+        columns = self.layout.zeros(min(self.together, hi - lo) * self.channels, self.dtype)
+        for a in range(lo, hi, self.together):
+            b = min(a + self.together, hi)
+            yield slice(a, b), slice(a * self.channels, b * self.channels), columns[:, : (b - a) * self.channels]
+
+    def seen(self, columns):
+        """(K R)-times (n, O, G, c S, P Q), views of the columns."""
+        for seen in self.layout.seen(columns):
+            C, S, O, PQ = seen.shape
+            n = C // self.channels
+            yield seen.reshape(n, self.groups, C // n // self.groups * S, O, PQ, copy=False).transpose(0, 3, 1, 2, 4)
 
 
-def by_plane(seen):
-    """(S, c, O, P Q) -> (O, S c, P Q), a view: S and c follow each other in memory"""
-    return seen.reshape(-1, *seen.shape[2:], copy=False).swapaxes(0, 1)
+def by_plane(y, g):
+    """(N, F, O, P, Q) -> (N, O, G, F/G, P Q), a view"""
+    N, F, O = y.shape[:3]
+    return y.reshape(N, g.groups, F // g.groups, O, -1, copy=False).transpose(0, 3, 1, 2, 4)
 
 
 def _rows(x, weight, bias, g, y):
     """y = the correlation of x (N, C, D, H, W) with weight (F, c, K, R, S)."""
-    (N, _, *sizes), (F, c, K, R, S), G = x.shape, weight.shape, g.groups
-    x, y = x.reshape(N * G, c, *sizes), _by_group(y, g, g.out[0])
-    layout = columns_of(tuple(sizes), (K, R, S), g)
-    rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 4, 1)).reshape(K * R, G, F // G, S * c)
+    N, (F, c, K, R, S), G = len(x), weight.shape, g.groups
+    images = Images(x, (K, R, S), g, F * g.out[1] * g.out[2])
+    rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 1, 4)).reshape(K * R, G, F // G, c * S)
     if bias is not None:
-        bias = bias.reshape(G, F // G, 1)
+        bias = bias.reshape(-1, 1, 1, 1)
 
     def task(lo, hi):
-        columns = layout.zeros(c, x.dtype)
-        product = np.empty(y.shape[1:], y.dtype).swapaxes(0, 1)
-        for n in range(lo, hi):
-            layout.copy(x[n], columns)
-            volume = y[n].swapaxes(0, 1)  # (O, F/G, P Q)
-            for i, seen in enumerate(layout.seen(columns)):
-                # (F/G, S c) @ (O, S c, P Q)
-                matmul(rows[i, n % G], by_plane(seen), product if i else volume)
+        product = np.empty((min(images.together, hi - lo), *y.shape[1:]), y.dtype)
+        for some, maps, columns in images.parts(lo, hi):
+            images.layout.copy(images.maps[maps], columns)
+            total, more = by_plane(y[some], g), by_plane(product[: some.stop - some.start], g)
+            for i, seen in enumerate(images.seen(columns)):
+                # (G, F/G, c S) @ (n, O, G, c S, P Q)
+                matmul(rows[i], seen, more if i else total)
                 if i:
-                    volume += product
+                    total += more
             if bias is not None:
-                volume += bias[n % G]
+                y[some] += bias
 
-    parallel(task, N * G, threads_for(y.size * c * K * R * S))
+    blocks.multiply(task, N, y.size * c * K * R * S)
 
 
 def rows_backward(axes, dy, saved, needs=(True, True, True)):
@@ -108,48 +127,44 @@ def rows_backward(axes, dy, saved, needs=(True, True, True)):
 
 def _rows_dx(dy, weight, g, dx):
     """Any stride: every kernel row's product is added where the forward has read, then the copies are added up."""
-    (N, _, *sizes), (F, c, K, R, S), G = dx.shape, weight.shape, g.groups
-    dx, dy = dx.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout = columns_of(tuple(sizes), (K, R, S), g)
-    rows = np.ascontiguousarray(weight.transpose(2, 3, 4, 1, 0).reshape(K * R, S * c, G, F // G).swapaxes(1, 2))
+    N, (F, c, K, R, S), G = len(dx), weight.shape, g.groups
+    images = Images(dx, (K, R, S), g, 0)
+    rows = np.ascontiguousarray(weight.transpose(2, 3, 1, 4, 0).reshape(K * R, c * S, G, F // G).swapaxes(1, 2))
 
     def task(lo, hi):
-        dcolumns = layout.zeros(c, dx.dtype)
-        product = np.empty((g.out[0], S * c, layout.length), dx.dtype)
-        for n in range(lo, hi):
+        product = np.empty((min(images.together, hi - lo), G, c * S, g.out[0], images.layout.length), dx.dtype)
+        for some, maps, dcolumns in images.parts(lo, hi):
             dcolumns[...] = 0
-            for i, seen in enumerate(layout.seen(dcolumns)):
-                # (S c, F/G) @ (O, F/G, P Q)
-                matmul(rows[i, n % G], dy[n].swapaxes(0, 1), product)
-                seen += product.swapaxes(0, 1).reshape(seen.shape, copy=False)
-            dx[n] = 0
-            layout.add_back(dcolumns, dx[n])
+            more = product[: some.stop - some.start].transpose(0, 3, 1, 2, 4)
+            for i, seen in enumerate(images.seen(dcolumns)):
+                # (G, c S, F/G) @ (n, O, G, F/G, P Q)
+                seen += matmul(rows[i], by_plane(dy[some], g), more)
+            images.maps[maps] = 0
+            images.layout.add_back(dcolumns, images.maps[maps])
 
-    parallel(task, N * G, threads_for(dy.size * c * K * R * S))
+    blocks.multiply(task, N, dy.size * c * K * R * S)
 
 
 def _rows_dweight(x, dy, g, shape):
-    (N, _, *sizes), (F, c, K, R, S), G = x.shape, shape, g.groups
-    x, dy = x.reshape(N * G, c, *sizes), _by_group(dy, g, g.out[0])
-    layout = columns_of(tuple(sizes), (K, R, S), g)
+    N, (F, c, K, R, S), G = len(x), shape, g.groups
+    images = Images(x, (K, R, S), g, F * c * S)
     parts = {}
 
     def task(lo, hi):
-        columns = layout.zeros(c, x.dtype)
-        dw = np.zeros((K * R, G, S * c, F // G), x.dtype)
-        for n in range(lo, hi):
-            layout.copy(x[n], columns)
-            turned = dy[n].transpose(1, 2, 0)  # (O, P Q, F/G)
+        dw = np.zeros((K * R, G, c * S, F // G), x.dtype)
+        for some, maps, columns in images.parts(lo, hi):
+            images.layout.copy(images.maps[maps], columns)
+            turned = by_plane(dy[some], g).swapaxes(3, 4)  # (n, O, G, P Q, F/G)
             if F // G <= FEW:
                 turned = np.ascontiguousarray(turned)
-            for i, seen in enumerate(layout.seen(columns)):
-                # the longer side first, which BLAS likes better: (O, S c, P Q) @ (O, P Q, F/G)
-                dw[i, n % G] += (by_plane(seen) @ turned).sum(axis=0)
+            for i, seen in enumerate(images.seen(columns)):
+                # the longer side first, which BLAS likes better: (n, O, G, c S, P Q) @ (n, O, G, P Q, F/G)
+                dw[i] += (seen @ turned).sum(axis=(0, 1))
         parts[lo] = dw
 
-    parallel(task, N * G, threads_for(dy.size * c * K * R * S))
-    dw = in_order(parts).reshape(K, R, G, S, c, F // G)
-    return dw.transpose(2, 5, 4, 0, 1, 3).reshape(shape)
+    blocks.multiply(task, N, dy.size * c * K * R * S)
+    dw = in_order(parts).reshape(K, R, G, c, S, F // G)
+    return dw.transpose(2, 5, 3, 0, 1, 4).reshape(shape)
 
 
 # ---------------------------------------------------------------------- patches
@@ -160,7 +175,7 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
     images, w = volumes(x), volumes(weight)
     F, C, *kernel = w.shape
     layout = Patches(images.shape[2:], kernel, over_volumes(g))
-    w = np.ascontiguousarray(w.transpose(0, 4, 1, 2, 3)).reshape(F, -1)  # (F, S C K R)
+    w = w.reshape(F, -1)  # (F, C K R S)
     y = np.empty((len(x), F, math.prod(g.out)), x.dtype)
 
     def task(lo, hi):
@@ -171,7 +186,7 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
             if bias is not None:
                 y[n] += bias[:, None]
 
-    parallel(task, len(x), threads_for(y.size * w.shape[1]))
+    blocks.multiply(task, len(x), y.size * w.shape[1])
     return y.reshape(len(x), F, *g.out), ConvSaved(x, weight, g)
 
 
@@ -179,7 +194,7 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
     x, weight, g = volumes(saved.x), volumes(saved.weight), over_volumes(saved.geometry)
     F, C, *kernel = weight.shape
     layout = Patches(x.shape[2:], kernel, g)
-    w = np.ascontiguousarray(weight.transpose(4, 1, 2, 3, 0)).reshape(-1, F)  # (S C K R, F)
+    w = weight.reshape(F, -1).T  # (C K R S, F)
     dy = np.ascontiguousarray(dy).reshape(len(dy), F, -1)
     dx = np.zeros(x.shape, x.dtype) if needs[0] else None
     parts = {}
@@ -199,12 +214,9 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
         parts[lo] = dw
 
     if needs[0] or needs[1]:
-        parallel(task, len(x), threads_for(dy.size * len(w)))
+        blocks.multiply(task, len(x), dy.size * len(w))
     dx = dx.reshape(saved.x.shape) if needs[0] else None
-    dweight = None
-    if needs[1]:
-        K, R, S = kernel
-        dweight = in_order(parts).reshape(S, C, K, R, F).transpose(4, 1, 2, 3, 0).reshape(saved.weight.shape)
+    dweight = np.ascontiguousarray(in_order(parts).T).reshape(saved.weight.shape) if needs[1] else None
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
@@ -214,25 +226,37 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
 def pointwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     N, F, G = len(x), len(weight), groups
-    y = weight.reshape(G, F // G, -1) @ x.reshape(N, G, x.shape[1] // G, -1)  # (G, F/G, c) @ (N, G, c, L)
-    if bias is not None:
-        y += bias.reshape(G, F // G, 1)
+    xs, w = x.reshape(N, G, x.shape[1] // G, -1), weight.reshape(G, F // G, -1)
+    y = np.empty((N, *w.shape[:2], xs.shape[3]), x.dtype)
+
+    def task(lo, hi):
+        np.matmul(w, xs[lo:hi], out=y[lo:hi])  # (G, F/G, c) @ (n, G, c, L)
+        if bias is not None:
+            y[lo:hi] += bias.reshape(G, F // G, 1)
+
+    blocks.multiply(task, N, x.size * (F // G))
     return y.reshape(N, F, *g.out), ConvSaved(x, weight, g)
 
 
 def pointwise_backward(axes, dy, saved, needs=(True, True, True)):
     x, weight, g = saved
     N, F, G = len(x), len(weight), g.groups
-    dy = dy.reshape(N, G, F // G, -1)
-    dx = dweight = None
-    if needs[0]:
-        dx = (weight.reshape(G, F // G, -1).swapaxes(1, 2) @ dy).reshape(x.shape)
-    if needs[1]:
-        xs = x.reshape(N, G, x.shape[1] // G, -1)
-        dweight = np.zeros((G, xs.shape[2], F // G), x.dtype)
-        for n in range(N):
-            dweight += xs[n] @ dy[n].swapaxes(1, 2)
-        dweight = dweight.swapaxes(1, 2).reshape(weight.shape)
+    dy, xs, w = dy.reshape(N, G, F // G, -1), x.reshape(N, G, x.shape[1] // G, -1), weight.reshape(G, F // G, -1)
+    dx = np.empty(xs.shape, x.dtype) if needs[0] else None
+    parts = {}
+
+    def task(lo, hi):
+        if needs[0]:
+            np.matmul(w.swapaxes(1, 2), dy[lo:hi], out=dx[lo:hi])
+        if needs[1]:
+            dw = np.zeros((G, xs.shape[2], F // G), x.dtype)
+            for n in range(lo, hi):
+                dw += xs[n] @ dy[n].swapaxes(1, 2)
+            parts[lo] = dw
+
+    blocks.multiply(task, N, x.size * (F // G))
+    dx = dx.reshape(x.shape) if needs[0] else None
+    dweight = in_order(parts).swapaxes(1, 2).reshape(weight.shape) if needs[1] else None
     return dx, dweight, bias_gradient(dy.reshape(N, F, -1)) if needs[2] else None
 
 
@@ -257,6 +281,7 @@ def is_usual(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups
 conv2d.register(winograd_forward, winograd_backward, when=suits_winograd)
 for op, axes in ((conv1d, 1), (conv2d, 2), (conv3d, 3)):
     for forward, backward, when in (
+        (small_forward, small_backward, has_small_maps),
         (pointwise_forward, pointwise_backward, is_pointwise),
         (depthwise_forward, depthwise_backward, is_depthwise),
         (windows_forward, windows_backward, suit_windows),

@@ -28,7 +28,7 @@ def over_volumes(g: Geometry) -> Geometry:
 class Columns:
     """A copy of the image for each kernel column j, with the stride and the zeros around it:
 
-    columns[r, j, c, z, u, q] = padded x[c, z, u * stride + r, q * stride + j * dilation].
+    columns[r, c, j, z, u, q] = padded x[c, z, u * stride + r, q * stride + j * dilation].
     The rows of the image are sorted by their remainder r, so that every kernel row finds what it needs for a plane of
     the output in consecutive rows.
     """
@@ -55,20 +55,20 @@ class Columns:
                 first = (r - top) % s
                 u = (first + top) // s
                 rows = slice(u, u + len(range(first, H, s)))
-                there = (r, j, slice(None), slice(front, front + D), rows, slice(a, e))
+                there = (r, slice(None), j, slice(front, front + D), rows, slice(a, e))
                 here = (slice(first, None, s), slice(t * a + shift, t * (e - 1) + shift + 1, t))
                 self.pieces.append((there, (slice(None), slice(None), *here)))
 
     def zeros(self, channels, dtype):
         s, S, *sizes = self.shape
-        return np.zeros((s, S, channels, *sizes), dtype)
+        return np.zeros((s, channels, S, *sizes), dtype)
 
     def copy(self, image, columns):
         for there, here in self.pieces:
             columns[there] = image[here]
 
     def seen(self, columns):
-        """(K R)-times (S, c, O, P Q): what each kernel row sees, views of the columns."""
+        """(K R)-times (c, S, O, P Q): what each kernel row sees, views of the columns."""
         flat = columns.reshape(*columns.shape[:4], -1, copy=False)
         for r, planes, start in self.rows:
             yield flat[r][:, :, planes, start : start + self.length]
@@ -86,7 +86,7 @@ def columns_of(sizes: tuple, kernel: tuple, g: Geometry, rows_stride: int | None
 
 
 class Patches:
-    """patches[j, c, k, i, o, p, q]: what kernel element (k, i, j) sees of channel c for output (o, p, q)."""
+    """patches[c, k, i, j, o, p, q]: what kernel element (k, i, j) sees of channel c for output (o, p, q)."""
 
     def __init__(self, sizes, kernel, g: Geometry):
         self.columns = columns_of(tuple(sizes), tuple(kernel), g, rows_stride=1)  # first the columns, with the stride
@@ -95,18 +95,18 @@ class Patches:
 
     def buffers(self, channels, dtype):
         K, R, S = self.kernel
-        return self.columns.zeros(channels, dtype), np.empty((S, channels, K, R, *self.out), dtype)
+        return self.columns.zeros(channels, dtype), np.empty((channels, K, R, S, *self.out), dtype)
 
     def copy(self, image, columns, patches):
         self.columns.copy(image, columns)
         for (k, i), seen in self.rows:
-            patches[:, :, k, i] = columns[0][seen]
+            patches[:, k, i] = columns[0][seen]
 
     def add_back(self, patches, columns, image):
         """The transpose of `copy`, onto an image of any content."""
         columns[...] = 0
         for (k, i), seen in self.rows:
-            columns[0][seen] += patches[:, :, k, i]
+            columns[0][seen] += patches[:, k, i]
         self.columns.add_back(columns, image)
 
 
@@ -118,11 +118,6 @@ def flipped(weight, g: Geometry, sizes) -> Geometry | None:
         return None
     around = tuple((span - before, span - after) for span, (before, after) in zip(spans, g.padding))
     return Geometry((1, 1, 1), around, g.dilation, g.groups, sizes)
-
-
-def threads_for(products):
-    """One thread for little work (multiplications), else as many as there are."""
-    return 1 if products < 10_000_000 else None
 
 
 def in_order(parts: dict[int, np.ndarray]):

@@ -12,14 +12,13 @@ import math
 import numpy as np
 
 from scratch.convolution import ConvSaved
-from scratch.kernels.blocks import parallel
+from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
     bias_gradient,
     columns_of,
     flipped,
     over_volumes,
     suits,
-    threads_for,
     volumes,
 )
 from scratch.sliding import checked_geometry
@@ -41,7 +40,7 @@ class Maps:
         columns = self.layout.zeros(min(self.together, hi - lo), self.dtype)
         for a in range(lo, hi, self.together):
             b = min(a + self.together, hi)
-            yield slice(a, b), columns[:, :, : b - a]
+            yield slice(a, b), columns[:, : b - a]
 
 
 def correlated(x, weight, g):
@@ -56,12 +55,12 @@ def correlated(x, weight, g):
         for some, columns in maps.parts(lo, hi):
             maps.layout.copy(maps.maps[some], columns)
             for i, seen in enumerate(maps.layout.seen(columns)):
-                into = product[: columns.shape[2]] if i else y[some]
-                np.matmul(rows[some, i], seen.transpose(1, 2, 0, 3), out=into)  # (1, S) @ (S, P Q)
+                into = product[: columns.shape[1]] if i else y[some]
+                np.matmul(rows[some, i], seen.swapaxes(1, 2), out=into)  # (1, S) @ (S, P Q)
                 if i:
                     y[some] += into
 
-    parallel(task, N * C, threads_for(8 * y.size * weight[0].size))
+    blocks.multiply(task, N * C, 8 * y.size * weight[0].size)
     return y
 
 
@@ -102,11 +101,11 @@ def scattered_gradient(x, weight, dy, g):
         for some, dcolumns in maps.parts(lo, hi):
             dcolumns[...] = 0
             for i, seen in enumerate(maps.layout.seen(dcolumns)):
-                for j, run in enumerate(seen):
+                for j, run in enumerate(seen.swapaxes(0, 1)):
                     run += np.multiply(dy[some], elements[some, i, j], out=product[: len(run)])
             maps.layout.add_back(dcolumns, dx[some])
 
-    parallel(task, N * C, threads_for(8 * dy.size * weight[0].size))
+    blocks.multiply(task, N * C, 8 * dy.size * weight[0].size)
     return dx
 
 
@@ -120,10 +119,10 @@ def weight_gradient(x, shape, dy, g):
         for some, columns in maps.parts(lo, hi):
             maps.layout.copy(maps.maps[some], columns)
             for i, seen in enumerate(maps.layout.seen(columns)):
-                for j, run in enumerate(seen):
+                for j, run in enumerate(seen.swapaxes(0, 1)):
                     dw[some, i, j] = np.vecdot(dy[some], run).sum(axis=1)
 
-    parallel(task, N * C, threads_for(8 * dy.size * math.prod(shape[1:])))
+    blocks.multiply(task, N * C, 8 * dy.size * math.prod(shape[1:]))
     return dw.reshape(N, *shape).sum(axis=0)
 
 

@@ -22,7 +22,6 @@ from scratch.kernels.convolution_columns import (
     in_order,
     over_volumes,
     suits,
-    threads_for,
     volumes,
 )
 from scratch.sliding import checked_geometry
@@ -69,8 +68,8 @@ class Windows:
 
 
 def as_columns(windows):
-    """(d, Hr, S, C, Q, n) -> (d, S, C, 1, Hr, Q, n), as Columns wants them; a view"""
-    return windows.transpose(0, 2, 3, 1, 4, 5)[:, :, :, None]
+    """(d, Hr, S, C, Q, n) -> (d, C, S, 1, Hr, Q, n), as Columns wants them; a view"""
+    return windows.transpose(0, 3, 2, 1, 4, 5)[:, :, :, None]
 
 
 def batch_last(a):
@@ -110,7 +109,7 @@ def windows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
             if not single:
                 turn(product.reshape(-1, windows.shape[-1]), y[some].reshape(windows.shape[-1], -1))
 
-    blocks.parallel(task, len(x), threads_for(y.size * w.shape[1]))
+    blocks.multiply(task, len(x), y.size * w.shape[1])
     return y.reshape(len(x), F, *g.out), ConvSaved(x, weight, g)
 
 
@@ -142,7 +141,7 @@ def windows_backward(axes, dy, saved, needs=(True, True, True)):
         parts[lo] = dw
 
     if needs[0] or needs[1]:
-        blocks.parallel(task, len(x), threads_for(dy.size * len(w)))
+        blocks.multiply(task, len(x), dy.size * len(w))
     dx = None if dx is None else dx.reshape(saved.x.shape)
     dweight = None
     if needs[1]:

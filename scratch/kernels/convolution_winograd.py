@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.kernels.blocks import parallel
-from scratch.kernels.convolution_columns import bias_gradient, in_order, suits, threads_for
+from scratch.kernels import blocks
+from scratch.kernels.convolution_columns import bias_gradient, in_order, suits
 from scratch.sliding import Geometry, checked_geometry
 
 B = [
@@ -101,7 +101,7 @@ def winograd_forward(x, weight, bias=None, stride=1, padding=0, dilation=1, grou
             if bias is not None:
                 y[n] += bias[:, None, None]
 
-    parallel(task, N, threads_for(y.size * C))
+    blocks.multiply(task, N, y.size * C)
     return y, WinogradSaved(transformed, weight, tuple(sizes), g)
 
 
@@ -136,7 +136,7 @@ def winograd_backward(dy, saved, needs=(True, True, True)):
         parts[lo] = dw
 
     if needs[0] or needs[1]:
-        parallel(task, N, threads_for(dy.size * C))
+        blocks.multiply(task, N, dy.size * C)
     dweight = None
     if needs[1]:
         dweight = (flipped.T @ in_order(parts).reshape(36, -1)).reshape(3, 3, C, F).transpose(3, 2, 0, 1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels.batch_norm import dot, over_images
-from scratch.kernels.blocks import BLOCK, SMALL, parallel
+from scratch.kernels.blocks import BLOCK, PASSES, multiply
 from scratch.normalization import check_group_norm, group_norm, layer_norm, normalized_axes
 
 LARGE = 16384  # items, for layer norm half of that: below, the textbook's few calls take less time
@@ -35,7 +35,7 @@ def suits(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 def over_rows(task, x) -> None:
     """`task(first, last, step)` on threads, each to go through its rows in blocks of `step`."""
     step = max(1, 3 * BLOCK // x.shape[1])
-    parallel(lambda first, last: task(first, last, step), len(x), 1 if x.size < SMALL else None)
+    multiply(lambda first, last: task(first, last, step), len(x), PASSES * x.size)
 
 
 def layer_norm_kernel_forward(x, normalized_shape, weight=None, bias=None, eps=1e-5):

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from scratch.kernels.activations import LARGE, large
-from scratch.kernels.blocks import BLOCK, SMALL, parallel
+from scratch.kernels.blocks import BLOCK, PASSES, multiply
 from scratch.softmax import log_softmax, softmax, softmin
 
 ITEMS = 4 * BLOCK  # a block: 512 rows of 1024
@@ -32,7 +32,7 @@ def as_classes(a, axis=1):
 def in_blocks(fill, *arrays):
     """`fill(*blocks)` on blocks of arrays (N, C, P) or (N, 1, P): several of N, or a stretch of the places of one."""
     if arrays[0].size <= ITEMS:
-        fill(*arrays)
+        multiply(lambda lo, hi: fill(*arrays), 1, PASSES * arrays[0].size)
         return
     n, classes, places = arrays[0].shape
     several = max(1, ITEMS // (classes * places))
@@ -45,7 +45,7 @@ def in_blocks(fill, *arrays):
         for block in blocks[lo:hi]:
             fill(*(a[block] for a in arrays))
 
-    parallel(task, len(blocks), 1 if arrays[0].size < SMALL else None)
+    multiply(task, len(blocks), PASSES * arrays[0].size)
 
 
 def filled(fill, axis, *arrays):

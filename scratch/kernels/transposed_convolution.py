@@ -10,14 +10,13 @@ from functools import partial
 
 import numpy as np
 
-from scratch.kernels.blocks import parallel
+from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
     Patches,
     bias_gradient,
     in_order,
     over_volumes,
     suits,
-    threads_for,
     volumes,
 )
 from scratch.transposed_convolution import (
@@ -36,18 +35,18 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, outpu
     y = np.zeros((N, F, *sizes), x.dtype)
     y_images, w = volumes(y), volumes(weight)
     layout = Patches(y_images.shape[2:], w.shape[2:], over_volumes(g))
-    w = np.ascontiguousarray(w.transpose(4, 1, 2, 3, 0)).reshape(-1, C)  # (S F K R, C)
+    w = w.reshape(C, -1).T  # (F K R S, C)
     xs = x.reshape(N, C, -1)
 
     def task(lo, hi):
         columns, patches = layout.buffers(F, x.dtype)
         for n in range(lo, hi):
-            np.matmul(w, xs[n], out=patches.reshape(len(w), -1))  # (S F K R, C) @ (C, D H W)
+            np.matmul(w, xs[n], out=patches.reshape(len(w), -1))  # (F K R S, C) @ (C, D H W)
             layout.add_back(patches, columns, y_images[n])
             if bias is not None:
                 y_images[n] += bias[:, None, None, None]
 
-    parallel(task, N, threads_for(w.size * xs[:, 0].size))
+    blocks.multiply(task, N, w.size * xs[:, 0].size)
     return y, ConvTransposeSaved(x, weight, g)
 
 
@@ -56,9 +55,8 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
     N, C, F = len(x), *weight.shape[:2]
     dy = np.ascontiguousarray(dy)
     dy_images, w = volumes(dy), volumes(weight)
-    K, R, S = w.shape[2:]
-    layout = Patches(dy_images.shape[2:], (K, R, S), over_volumes(g))
-    w = np.ascontiguousarray(w.transpose(0, 4, 1, 2, 3)).reshape(C, -1)  # (C, S F K R)
+    layout = Patches(dy_images.shape[2:], w.shape[2:], over_volumes(g))
+    w = w.reshape(C, -1)  # (C, F K R S)
     xs = x.reshape(N, C, -1)
     dx = np.empty(xs.shape, x.dtype) if needs[0] else None
     parts = {}
@@ -70,17 +68,15 @@ def patches_backward(axes, dy, saved, needs=(True, True, True)):
         for n in range(lo, hi):
             layout.copy(dy_images[n], columns, patches)
             if needs[0]:
-                np.matmul(w, flat, out=dx[n])  # (C, S F K R) @ (S F K R, D H W)
+                np.matmul(w, flat, out=dx[n])  # (C, F K R S) @ (F K R S, D H W)
             if needs[1]:
                 dw += flat @ xs[n].T  # the longer side first
         parts[lo] = dw
 
     if needs[0] or needs[1]:
-        parallel(task, N, threads_for(w.size * xs[:, 0].size))
+        blocks.multiply(task, N, w.size * xs[:, 0].size)
     dx = dx.reshape(x.shape) if needs[0] else None
-    dweight = None
-    if needs[1]:
-        dweight = in_order(parts).reshape(S, F, K, R, C).transpose(4, 1, 2, 3, 0).reshape(weight.shape)
+    dweight = np.ascontiguousarray(in_order(parts).T).reshape(weight.shape) if needs[1] else None
     return dx, dweight, bias_gradient(dy) if needs[2] else None
 
 
