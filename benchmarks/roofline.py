@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from benchmarks.timing import PAUSE, Subject
+from benchmarks.timing import Subject, settle
 from scratch.kernels.blocks import BLOCK
 
 
@@ -48,7 +48,7 @@ def peaks(quick: bool = False) -> dict[str, float]:
 
 
 def _best(task: Callable, tries: int) -> float:
-    time.sleep(PAUSE)
+    settle()
     task()
     found = []
     for _ in range(tries):

@@ -20,7 +20,8 @@ import psutil
 PHASES = ("forward", "backward", "step")
 
 TURN = 0.06  # seconds of counted runs a turn
-PAUSE = 0.04  # seconds before a turn: OpenBLAS spins for 26 ms, libgomp for a few
+PAUSE = 0.02  # seconds in which no thread may spin before a turn begins: OpenBLAS's do for 105 ms, libgomp's for a few
+PATIENCE = 1.0  # seconds after which the turn begins all the same
 ROUNDS = 5  # at least: with fewer turns before and after, no change can be told from chance
 LONG = 0.2  # seconds of a run from which on waking the threads is no part of it worth a run that is not counted
 
@@ -84,6 +85,16 @@ class Timing:
     disturbed: float
 
 
+def settle() -> None:
+    """Wait until this process's threads sleep, those of the libraries, too."""
+    deadline = time.perf_counter() + PATIENCE
+    while time.perf_counter() < deadline:
+        before = time.process_time()
+        time.sleep(PAUSE)
+        if time.process_time() - before < PAUSE / 4:
+            return
+
+
 def spread(turns: list[list[float]]) -> Spread:
     """Of the runs' seconds, turn by turn."""
     runs = [seconds for turn in turns for seconds in turn]
@@ -109,7 +120,7 @@ def alternate(subjects: dict[str, Subject], seconds: float = 1.0, turn: float = 
     while done < rounds * len(subjects) or time.perf_counter() < deadline:
         for name, subject in order:
             with subject.around():
-                time.sleep(PAUSE)
+                settle()
                 before, start, runs = _foreign_cpu(), time.perf_counter(), []
                 first = subject.run()
                 if sum(first[:2]) > LONG:

@@ -17,7 +17,7 @@ import torch
 import scratch
 import scratch.optim
 from benchmarks.story import Curves, Verdicts
-from benchmarks.timing import PAUSE
+from benchmarks.timing import settle
 
 MOMENTUM = 0.9
 
@@ -102,7 +102,7 @@ def _batches(data, size: int, epochs: int, seed: int, dtype: str):
 
 
 def _chunk(side, batches, rates) -> tuple[list[float], float]:
-    time.sleep(PAUSE)
+    settle()
     side.predict(batches[0][0])
     start, losses = time.perf_counter(), []
     for (x, y), rate in zip(batches, rates):

@@ -2,13 +2,27 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import scratch
-from benchmarks import demo, floors, machine, memory, nets, page, readme, report_charts, roofline, run, speed_report
+from benchmarks import (
+    demo,
+    floors,
+    machine,
+    memory,
+    nets,
+    page,
+    readme,
+    report_charts,
+    roofline,
+    run,
+    speed_report,
+    timing,
+)
 from benchmarks.__main__ import main
 from benchmarks.compare import changes
 from benchmarks.record import NO_KERNEL, Record, Row, geometric_mean, slope
@@ -144,9 +158,9 @@ def test_each_subject_runs_forward_backward_update_in_this_order():
         update=lambda: calls.append("update"),
         clear=lambda: calls.append("clear"),
     )
-    timing = alternate({"it": subject}, seconds=0.0, turn=0.0, rounds=2)
+    timed = alternate({"it": subject}, seconds=0.0, turn=0.0, rounds=2)
     assert calls[:4] == ["clear", "forward", "backward of held", "update"]
-    assert timing.phases["step"]["it"].median >= timing.phases["backward"]["it"].median
+    assert timed.phases["step"]["it"].median >= timed.phases["backward"]["it"].median
 
 
 def test_spread_is_the_median_and_the_fifths():
@@ -209,7 +223,7 @@ def test_there_is_a_row_for_every_layer_and_every_suite_has_rows():
 
 
 def test_a_row_without_a_kernel_says_so_and_shows_the_textbook():
-    (entry,) = entries(["ops"], "^Linear: 784x256")
+    (entry,) = entries(["ops"], "^Bilinear")
     found = measure(entry, ONCE)
     assert found.best == TEXTBOOK
     assert found.notes == {KERNELS: NO_KERNEL}
@@ -373,3 +387,20 @@ def test_the_demo_writes_a_report_that_needs_nothing_else(tmp_path, data):
     assert len(story.single.ours) == len(story.single.twin) == 10
     assert story.double.difference().max() < 1e-12
     assert story.largest_gradient_difference("float64")[1].gradient < 1e-10
+
+
+def test_a_turn_begins_when_all_threads_of_the_process_sleep(monkeypatch):
+    """A thread that spins uses as much of the process's time as passes; the clocks are ours."""
+    now, used, until = [0.0], [0.0], [0.1]
+
+    def sleep(seconds):
+        used[0] += max(0.0, min(until[0], now[0] + seconds) - now[0])
+        now[0] += seconds
+
+    clocks = {"sleep": sleep, "perf_counter": lambda: now[0], "process_time": lambda: used[0]}
+    monkeypatch.setattr(timing, "time", SimpleNamespace(**clocks))
+    timing.settle()
+    assert now[0] == pytest.approx(0.1 + timing.PAUSE)
+    until[0] = np.inf
+    timing.settle()
+    assert now[0] == pytest.approx(0.1 + timing.PAUSE + timing.PATIENCE)

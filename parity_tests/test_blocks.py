@@ -61,6 +61,27 @@ def test_blas_gets_one_thread_inside_and_its_own_back_outside():
     assert [library.get_num_threads() for library in blocks._blas()] == counts == [2] * len(counts)
 
 
+def test_products_go_to_threads_if_many_and_else_have_blas_on_one():
+    """(parts, multiplications) -> the parts made, and BLAS's threads meanwhile."""
+
+    def seen(n, products):
+        calls = []
+        blocks.multiply(lambda lo, hi: calls.append((lo, hi, blocks._blas()[0].get_num_threads())), n, products)
+        return sorted(calls)
+
+    assert seen(6, blocks.PRODUCTS) == [(0, 3, 1), (3, 6, 1)]
+    assert seen(1, blocks.PRODUCTS) == [(0, 1, 2)]  # one large part: BLAS has the threads
+    assert seen(6, blocks.PRODUCTS - 1) == [(0, 6, 1)]
+    assert seen(6, blocks.ALONE) == [(0, 6, 2)]  # too few for BLAS to start them
+    assert seen(0, blocks.ALONE) == []
+    scratch.set_num_threads(1)
+    assert seen(6, blocks.PRODUCTS) == [(0, 6, 1)]
+    scratch.set_num_threads(2)
+    with pytest.raises(KeyError):
+        blocks.multiply(lambda lo, hi: {}["no"], 6, blocks.PRODUCTS - 1)
+    assert seen(6, blocks.ALONE) == [(0, 6, 2)]
+
+
 def test_nested_and_simultaneous_calls_finish():
     total = []
 

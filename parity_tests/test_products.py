@@ -106,3 +106,16 @@ def test_a_large_product_is_left_to_the_threads_of_blas(monkeypatch):
     assert piece(64, 100, 640)
     assert cut == [4, 2]
     assert all(alone)  # a worker has BLAS to itself
+
+
+@pytest.mark.parametrize("shape", [(7, 30, 5), (5, 30, 7), (1, 3, 9), (2, 0, 3)])
+def test_the_shares_make_up_the_product(shape):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(m, k)), rng.normal(size=(k, n))
+    for parts in (1, 2, 3, 11):
+        out, seen = np.full((m, n), np.nan), np.zeros((m, n), int)
+        for part in range(parts):
+            seen[products.share(a, b, out, part, part + 1, parts)] += 1
+        np.testing.assert_allclose(out, a @ b, atol=1e-12)
+        assert (seen == 1).all()

@@ -18,9 +18,9 @@ from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import bias_gradient, over_volumes, suits, volumes
 from scratch.sliding import checked_geometry, inside, padded_sizes, taps
 
-SMALL = 50  # outputs a map up to which this is faster,
+PLACES = 50  # outputs a map up to which this is faster,
 HEAVY = 1 << 18  # with at least so many weights
-WIDE = 1024  # columns of a product, L n, from which more images are no gain
+COLUMNS = 1024  # of a product, L n, from which more images are no gain
 
 
 class Patches:
@@ -28,7 +28,7 @@ class Patches:
 
     def __init__(self, sizes, kernel, g):
         self.sizes, self.kernel, self.g = sizes, kernel, g
-        self.together = max(1, WIDE // math.prod(g.out))  # images a block
+        self.together = max(1, COLUMNS // math.prod(g.out))  # images a block
 
     def empty(self, channels, images):
         return np.empty((channels, *self.kernel, *self.g.out, len(images)), images.dtype)
@@ -130,4 +130,4 @@ def has_small_maps(axes, x, weight, bias=None, stride=1, padding=0, dilation=1, 
     if groups != 1 or weight.size < HEAVY or not suits(x, weight, axes):
         return False
     steps = stride if isinstance(stride, (tuple, list)) else (stride,)
-    return math.prod(x.shape[2:]) <= SMALL * math.prod(steps) ** (axes if len(steps) == 1 else 1)
+    return math.prod(x.shape[2:]) <= PLACES * math.prod(steps) ** (axes if len(steps) == 1 else 1)

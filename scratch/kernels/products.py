@@ -23,7 +23,7 @@ UNPACKED = 1_000_000  # multiplications up to which OpenBLAS does not pack
 WIDTH = 64  # columns of a piece: a whole number of registers
 ROWS = 16  # at least, of a piece; fewer make poor use of the registers
 FEW = 128  # rows or columns up to which pieces win; with sums of no more terms than WIDTH they always do
-MIDDLING = 8_000_000  # multiplications from which BLAS's own threads pay,
+MIDDLING = 16_000_000  # multiplications from which BLAS's own threads pay,
 LARGE = 64_000_000  # and from which a product is worth sharing out
 THREADED = 16_000_000  # multiplications from which two BLAS threads beat the pieces on one
 
