@@ -110,7 +110,7 @@ def small_backward(axes, dy, saved, needs=(True, True, True)):
                 first, last = C * lo // parts, C * hi // parts
                 dpatches = layout.empty(last - first, x)
                 rows = w[:, first * area : last * area].T
-                np.matmul(rows, dys, out=dpatches.reshape(len(rows), -1))  # (C K R S, F) @ (F, L n)
+                np.matmul(rows, dys, out=dpatches.reshape(len(rows), dys.shape[1]))  # (C K R S, F) @ (F, L n)
                 layout.add_back(dpatches, dx[:, first:last])
 
         if needs[1]:
