@@ -1,16 +1,17 @@
-"""Convolutions on the CPU: five ways to make a convolution a few large matrix products, and one for depthwise.
+"""Convolutions on the CPU: ways to make a convolution a few large matrix products. The first that suits is taken.
 
-A sixth is taken only where it is asked for: see convolution_winograd.py.
+One more is taken only where it is asked for: see convolution_winograd.py.
 
 Axes: N batch, C input channels (c of one group), D H W input, F filters, K R S kernel, O P Q output, G groups. Images
 are volumes of depth 1, sequences those of height 1, too.
 
+small maps       many weights, few outputs: all images in one product, see convolution_small.py.
 pointwise        1x1 kernels: one product per image, on x as it is.
 depthwise        one channel a group: see convolution_depthwise.py.
 windows of rows  few channels in large images, or many small images: see convolution_windows.py.
 patches          few channels: all R*S shifted copies of an image, gathered in two steps, one product with a long sum.
 kernel rows      the rest: a copy of the image for each kernel column only; a kernel row is one product on a view of the
-                 copies that starts so many image rows further down.
+                 copies that starts so many image rows further down. Groups and small images go together in one call.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ def rows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation
 
 
 class Images:
-    """Some images at a time, with their columns: enough that a call is worth its price, few enough for the cache."""
+    """Some images at a time, with their columns: enough that a call is worth its price, few enough for the cache.
 
-    def __init__(self, x, kernel, g, weights):
+    `more` is how many numbers are made for each image beside its columns.
+    """
+
+    def __init__(self, x, kernel, g, more):
         N, C, *sizes = x.shape
         self.maps, self.channels, self.groups, self.dtype = x.reshape(N * C, *sizes), C, g.groups, x.dtype
         self.layout = columns_of(tuple(sizes), tuple(kernel), g)
-        self.together = max(1, TOGETHER // max(1, C * math.prod(self.layout.shape), weights))
+        self.together = max(1, TOGETHER // max(1, C * math.prod(self.layout.shape), more))
 
     def parts(self, lo, hi):
         """For the images of [lo, hi): (which, which maps, their columns)."""
@@ -85,7 +89,7 @@ def by_plane(y, g):
 def _rows(x, weight, bias, g, y):
     """y = the correlation of x (N, C, D, H, W) with weight (F, c, K, R, S)."""
     N, (F, c, K, R, S), G = len(x), weight.shape, g.groups
-    images = Images(x, (K, R, S), g, F * g.out[1] * g.out[2])
+    images = Images(x, (K, R, S), g, F * math.prod(g.out))
     rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 1, 4)).reshape(K * R, G, F // G, c * S)
     if bias is not None:
         bias = bias.reshape(-1, 1, 1, 1)

@@ -71,7 +71,7 @@ def small_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilatio
         def gather(lo, hi):
             layout.gather(images[:, lo:hi], patches[lo:hi])
 
-        def multiply(lo, hi):
+        def some_filters(lo, hi):
             product = w[lo:hi] @ matrix  # (F, C K R S) @ (C K R S, L n)
             if bias is not None:
                 product += bias[lo:hi, None]
@@ -79,7 +79,7 @@ def small_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilatio
             into[...] = product.reshape(into.shape)
 
         blocks.multiply(gather, C, products)
-        blocks.multiply(multiply, F, products)
+        blocks.multiply(some_filters, F, products)
 
     for a in range(0, len(x), layout.together):
         convolve(images[a : a + layout.together], y[a : a + layout.together])
@@ -102,7 +102,7 @@ def small_backward(axes, dy, saved, needs=(True, True, True)):
         def gather(lo, hi):
             layout.gather(x[:, lo:hi], patches[lo:hi])
 
-        def multiply(lo, hi):
+        def some_gradients(lo, hi):
             if needs[1]:
                 filters = slice(F * lo // parts, F * hi // parts)
                 dw[filters] += dys[filters] @ patches.reshape(w.shape[1], -1).T  # (F, L n) @ (L n, C K R S)
@@ -115,7 +115,7 @@ def small_backward(axes, dy, saved, needs=(True, True, True)):
 
         if needs[1]:
             blocks.multiply(gather, C, products)
-        blocks.multiply(multiply, parts, products)
+        blocks.multiply(some_gradients, parts, products)
 
     if needs[0] or needs[1]:
         for a in range(0, len(x), layout.together):

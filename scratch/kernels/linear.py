@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from scratch.kernels import blocks
-from scratch.kernels.products import LARGE, MIDDLING, share
+from scratch.kernels.products import share
 from scratch.linear import LinearSaved, check_linear, linear
 from scratch.op import unbroadcast
 from scratch.sums import pairwise_sum
@@ -27,7 +27,7 @@ def linear_kernel_forward(x, weight, bias=None):
         if bias is not None:
             ys[mine] += np.broadcast_to(bias, ys.shape)[mine]
 
-    on_threads(task, parts, x.size * len(weight))
+    blocks.multiply(task, parts, x.size * len(weight))
     return y, LinearSaved(x, weight, () if bias is None else bias.shape)
 
 
@@ -49,17 +49,9 @@ def linear_kernel_backward(dy, saved, needs=(True, True, True)):
             some = slice(len(weight) * lo // parts, len(weight) * hi // parts)
             dbias[some] = pairwise_sum(rows[:, some])
 
-    on_threads(task, parts, x.size * len(weight))
+    blocks.multiply(task, parts, x.size * len(weight))
     dx = None if dx is None else dx.reshape(x.shape)
     return dx, dweight, None if dbias is None else unbroadcast(dbias, bias_shape)
-
-
-def on_threads(task, parts, products):
-    """Products of middling size are left to BLAS's own threads, which start sooner."""
-    if MIDDLING <= products < LARGE:
-        task(0, parts)
-    else:
-        blocks.multiply(task, parts, products)
 
 
 def suits(x, weight, bias=None):

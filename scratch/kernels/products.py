@@ -6,9 +6,9 @@ processors with AVX-512 OpenBLAS does without for up to a million multiplication
 many small ones, made by one call of `np.matmul`: 64 x 192 by 192 x 3136 runs at 107 instead of 91 GFLOP/s (one core of
 a Zen 4), 32 x 256 by 256 x 1024 at 105 instead of 59.
 
-Large ones are shared out among the threads of `blocks.parallel`, though BLAS has threads of its own: those stay awake
-for a tenth of a second after each product and take time from the kernels that follow. A Transformer layer on two
-threads needs a sixth less without them. Sharing out costs 0.1 ms, so small ones are left to BLAS.
+Large ones are shared out among the threads of `blocks.multiply`. BLAS has threads of its own, which start sooner, but
+they stay awake for a tenth of a second after each product and take time from the kernels that follow: on two threads a
+Transformer layer needs a sixth less without them, a multilayer perceptron a tenth more.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ UNPACKED = 1_000_000  # multiplications up to which OpenBLAS does not pack
 WIDTH = 64  # columns of a piece: a whole number of registers
 ROWS = 16  # at least, of a piece; fewer make poor use of the registers
 FEW = 128  # rows or columns up to which pieces win; with sums of no more terms than WIDTH they always do
-MIDDLING = 16_000_000  # multiplications from which BLAS's own threads pay,
-LARGE = 64_000_000  # and from which a product is worth sharing out
 THREADED = 16_000_000  # multiplications from which two BLAS threads beat the pieces on one
 
 

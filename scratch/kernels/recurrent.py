@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels.activations import LOG2E
-from scratch.kernels.linear import linear_kernel_backward, linear_kernel_forward
-from scratch.linear import LinearSaved
 from scratch.recurrent import gru_layer, rnn_layer
 from scratch.recurrent_cells import check_cell
+from scratch.sums import pairwise_sum
 
 
 class RecurrentKernelSaved(NamedTuple):
@@ -47,6 +46,14 @@ def in_order(array, reverse):
     return array[::-1] if reverse else array
 
 
+def all_steps(x, weight, bias):
+    """x @ weightᵀ + bias for all steps in one product, (T, B, I) -> (T, B, gates · H)"""
+    z = x.reshape(-1, x.shape[2]) @ weight.T
+    if bias is not None:
+        z += bias
+    return z.reshape(*x.shape[:2], -1)
+
+
 def sigmoid_(z) -> None:
     """σ in place. ½ + ½ tanh(z/2) would be faster, but 0 where a gate is closed and its small slope still counts."""
     z *= -LOG2E
@@ -64,12 +71,15 @@ def both_biases(bias_ih, bias_hh):
 
 def weight_gradients(dx_gates, dh_gates, saved):
     """dx and the gradients of the weights: one product each for all steps; a gate's gradient by x's and by h's side."""
-    from_x = LinearSaved(saved.x, saved.weight_ih, saved.weight_ih.shape[:1])
-    dx, dweight_ih, dbias_ih = linear_kernel_backward(dx_gates, from_x)
-    same = dx_gates is dh_gates
-    from_h = LinearSaved(saved.states[:-1], saved.weight_hh, saved.weight_hh.shape[:1])
-    _, dweight_hh, dbias_hh = linear_kernel_backward(dh_gates, from_h, (False, True, not same))
-    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, dbias_ih, dbias_ih.copy() if same else dbias_hh
+    x, states, weight_ih = saved.x, saved.states, saved.weight_ih
+    rows = x.shape[0] * x.shape[1]
+    from_x, from_h = dx_gates.reshape(rows, -1), dh_gates.reshape(rows, -1)
+    dx = (from_x @ weight_ih).reshape(x.shape)
+    dweight_ih = from_x.T @ x.reshape(rows, -1)
+    dweight_hh = from_h.T @ states[:-1].reshape(rows, -1)
+    dbias_ih = pairwise_sum(from_x)
+    dbias_hh = dbias_ih.copy() if dx_gates is dh_gates else pairwise_sum(from_h)
+    return in_order(dx, saved.reverse), dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 
 def initial_gradient(d, like):
@@ -82,7 +92,7 @@ def rnn_kernel_forward(
     """Fast because the input's part of all steps is one product, as are the gradients of the weights."""
     check_cell("rnn_cell", 1, x[0], h0, weight_ih, weight_hh, bias_ih, bias_hh)
     x = np.ascontiguousarray(in_order(x, reverse))
-    gates, _ = linear_kernel_forward(x, weight_ih, both_biases(bias_ih, bias_hh))
+    gates = all_steps(x, weight_ih, both_biases(bias_ih, bias_hh))
     weight = np.ascontiguousarray(weight_hh.T)
     states = np.empty((len(x) + 1, *h0.shape), x.dtype)
     states[0] = h0
@@ -120,7 +130,7 @@ def gru_kernel_forward(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, 
     check_cell("gru_cell", 3, x[0], h0, weight_ih, weight_hh, bias_ih, bias_hh)
     steps, batch, hidden = *x.shape[:2], h0.shape[1]
     x = np.ascontiguousarray(in_order(x, reverse))
-    gates, _ = linear_kernel_forward(x, weight_ih, bias_ih)
+    gates = all_steps(x, weight_ih, bias_ih)
     weight = np.ascontiguousarray(weight_hh.T)
     states, memory = np.empty((steps + 1, batch, hidden), x.dtype), np.empty((steps, batch, hidden), x.dtype)
     states[0] = h0
