@@ -31,7 +31,7 @@ COLUMNS = "Scratch", "PyTorch", "ratio", "aim", "floor", "textbook", "memory", "
 
 
 def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
-    """The first record in full; of further ones the networks and the sums."""
+    """The first record in full; of further ones the networks, the sums, and models."""
     first, *others = records
     parts = [HEAD.format(files=" ".join(files)), _conditions(first)]
     parts += [_times("Networks", first, "nets"), _times("Layers", first, "ops")]
@@ -39,6 +39,7 @@ def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
     parts += [_times("Models", first, "models"), _times("Tiny inputs", first, "overhead")]
     for record in others:
         parts += [_conditions(record), _times("Networks", record, "nets"), _misses(record)]
+        parts.append(_times("Models", record, "models"))
     page = root / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(filter(None, parts)), encoding="utf-8")

@@ -337,6 +337,14 @@ def test_the_readme_gets_its_table_and_its_chart(tmp_path):
     assert "0.50" in every
 
 
+def test_models_measured_on_their_own_stand_in_the_page_and_have_no_line_of_sums(tmp_path):
+    (tmp_path / "README.md").write_text("<!-- speed --><!-- /speed -->")
+    models = record(row("a model", "models", kernels=0.25, torch=1.0))
+    readme.write([full_record(), models], ["a.json", "b.json"], tmp_path)
+    assert (tmp_path / "README.md").read_text().count(", float32, 1 thread") == 1
+    assert "### Models" in (tmp_path / "docs/speed.md").read_text()
+
+
 def test_a_row_behind_its_aim_says_why():
     slow, fast = (row("LayerNorm: 8192 rows of 768", kernels=time, torch=1.0) for time in (3.0, 2.5))
     assert page.missed(slow)
