@@ -11,13 +11,7 @@ import pytest
 import scratch
 from scratch.kernels import blocks
 
-
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = scratch.num_threads()
-    scratch.set_num_threads(2)
-    yield
-    scratch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def test_the_parts_cover_everything_once():

@@ -7,6 +7,8 @@ import scratch
 from scratch.functional import linear
 from scratch.kernels import linear as kernels
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 SIZES = {  # n, I, O: more rows, more outputs, one row
     "rows shared out, unevenly": (301, 260, 231),
     "alone": (40, 110, 90),
@@ -14,14 +16,6 @@ SIZES = {  # n, I, O: more rows, more outputs, one row
     "outputs shared out": (90, 700, 1031),
     "one row": (1, 8003, 8001),
 }
-
-
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = scratch.num_threads()
-    scratch.set_num_threads(2)
-    yield
-    scratch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

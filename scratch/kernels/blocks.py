@@ -2,7 +2,7 @@
 
 NumPy lets go of the interpreter lock inside its loops, so a few threads can work on slices of one array. Blocks of
 131,072 items leave the second-level cache and still win: a shorter ufunc call ends while another thread holds the lock,
-and each such meeting costs about 4 µs.
+and handing it over costs about 4 µs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from functools import lru_cache
 import numpy as np
 
 BLOCK = 131072  # items a block
-SMALL = 4 * BLOCK  # items below which two threads are no faster: meeting costs 0.1 ms, and shorter calls hold the lock
-
+SMALL = 4 * BLOCK  # items below which two threads are no faster: shorter calls hold the lock, waking takes 0.1 ms
 PRODUCTS = 10_000_000  # multiplications from which two threads multiply faster than one
-PASSES = 20  # multiplications that take as long as some passes over an item, where sums are products with a vector
+PASSES = 20  # multiplications for which an item counts where the sums of a few passes are products with a vector
 ALONE = 262_144  # multiplications up to which OpenBLAS stays on one thread
 
 _lock = threading.Lock()

@@ -23,7 +23,7 @@ HEAVY = 1 << 18  # with at least so many weights
 COLUMNS = 1024  # of a product, L n, from which more images are no gain
 
 
-class Patches:
+class PatchesOfBatch:
     """patches[c, k, i, j, o, p, q, n]: what (k, i, j) of the kernel sees of channel c of image n for (o, p, q)."""
 
     def __init__(self, sizes, kernel, g):
@@ -60,7 +60,7 @@ def batch_last(a):
 def small_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     images, (F, C, *kernel) = volumes(x), volumes(weight).shape
-    layout, w = Patches(images.shape[2:], kernel, over_volumes(g)), weight.reshape(F, -1)
+    layout, w = PatchesOfBatch(images.shape[2:], kernel, over_volumes(g)), weight.reshape(F, -1)
     y = np.empty((len(x), F, *layout.g.out), x.dtype)
     products = y[:, 0].size * weight.size
 
@@ -90,7 +90,7 @@ def small_backward(axes, dy, saved, needs=(True, True, True)):
     x, weight, g = volumes(saved.x), saved.weight, over_volumes(saved.geometry)
     dy, parts = volumes(dy), blocks.num_threads()
     F, C, *kernel = volumes(weight).shape
-    layout, w, area = Patches(x.shape[2:], kernel, g), weight.reshape(F, -1), math.prod(kernel)
+    layout, w, area = PatchesOfBatch(x.shape[2:], kernel, g), weight.reshape(F, -1), math.prod(kernel)
     dx = np.empty(x.shape, x.dtype) if needs[0] else None
     products = dy[:, 0].size * weight.size
     dw = np.zeros(w.shape, w.dtype) if needs[1] else None
