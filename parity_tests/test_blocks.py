@@ -130,3 +130,18 @@ def test_omp_num_threads_sets_the_default():
         env={**os.environ, "OMP_NUM_THREADS": "3"},
     )
     assert run.stdout.strip() == "3", run.stderr
+
+
+def test_long_rows_go_past_numpys_buffer_which_comes_back():
+    before, seen = np.getbufsize(), []
+
+    def task(fails):
+        seen.append(np.getbufsize())
+        return 1 // (not fails)
+
+    assert blocks.over_rows(task, blocks.ROW - 1) is task
+    assert blocks.over_rows(task, blocks.ROW)(False) == 1
+    with pytest.raises(ZeroDivisionError):
+        blocks.over_rows(task, blocks.ROW)(True)
+    assert seen == [blocks.ROW] * 2
+    assert np.getbufsize() == before > blocks.ROW

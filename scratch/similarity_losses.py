@@ -65,24 +65,28 @@ def cosine_embedding_loss_forward(input1, input2, target, margin=0, size_average
         )
     check_broadcast(name, input1=input1, input2=input2, target=target[..., None])
     saved = CosineEmbeddingSaved(input1, input2, target, margin, reduction)
-    cosine = _cosine(saved)[0][..., 0]
-    losses = np.where(target == 1, 1 - cosine, np.where(target == -1, np.maximum(cosine - margin, 0), 0))
-    return reduced(losses, reduction), saved
+    return reduced(losses_of_cosine(_cosine(saved)[0][..., 0], target, margin), reduction), saved
 
 
 def cosine_embedding_loss_backward(dy, saved):
     """dy -> dinput1, dinput2, None"""
     input1, input2, target, margin, reduction = saved
     cosine, length, square1, square2 = _cosine(saved)  # (N, 1) each
-    target = target[..., None]
-    # losses = 1 - cosine, or max(0, cosine - margin)
-    slope = np.where(target == -1, (cosine >= margin).astype(cosine.dtype), 0) - (target == 1)
-    share = shared(dy, reduction, slope.size)
-    dcosine = (share[..., None] if reduction == "none" else share) * slope.astype(cosine.dtype)
+    dcosine = gradient_of_cosine(dy, cosine[..., 0], target, margin, reduction)[..., None]
     # cosine = input1 · input2 / length, length = sqrt(square1 · square2)
     dinput1 = dcosine * (input2 / length - cosine * input1 / square1)
     dinput2 = dcosine * (input1 / length - cosine * input2 / square2)
     return fitted(dinput1, input1), fitted(dinput2, input2), None
+
+
+def losses_of_cosine(cosine, target, margin):
+    return np.where(target == 1, 1 - cosine, np.where(target == -1, np.maximum(cosine - margin, 0), 0))
+
+
+def gradient_of_cosine(dy, cosine, target, margin, reduction):
+    # losses = 1 - cosine, or max(0, cosine - margin)
+    slope = np.where(target == -1, (cosine >= margin).astype(cosine.dtype), 0) - (target == 1)
+    return shared(dy, reduction, slope.size) * slope.astype(cosine.dtype)
 
 
 def _cosine(saved):

@@ -26,6 +26,7 @@ from scratch.kernels import (
     pooling,
     rectifiers,
     recurrent,
+    similarity_losses,
     softmax,
     transposed_convolution,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "pooling",
     "rectifiers",
     "recurrent",
+    "similarity_losses",
     "softmax",
     "transposed_convolution",
 ]

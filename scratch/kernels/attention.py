@@ -21,7 +21,7 @@ from scratch.attention import (
     scaled_dot_product_attention,
 )
 from scratch.kernels.activations import LOG2E
-from scratch.kernels.blocks import multiply
+from scratch.kernels.blocks import multiply, over_rows
 from scratch.kernels.products import matmul, product
 from scratch.op import unbroadcast
 
@@ -97,7 +97,7 @@ def attention_forward(
                 matmul(scores, v[kv, : scores.shape[2]], y[at])
                 y[at] /= total
 
-    multiply(task, G, G * T * S * (q.shape[2] + v.shape[2]))
+    multiply(over_rows(task, S), G, G * T * S * (q.shape[2] + v.shape[2]))
     return y.reshape(*query.shape[:-1], -1), saved
 
 
@@ -186,7 +186,7 @@ def attention_backward(dy, saved, needs=(True, True, True, True)):
             dv[kv] += dvalues.swapaxes(1, 2)
 
     products = 0 if dmask is not None else G * T * S * (q.shape[2] + v.shape[2])
-    multiply(task, shared_heads, products)
+    multiply(over_rows(task, S), shared_heads, products)
     dq *= saved.scale
     dk *= saved.scale
     dq, dk, dv = (d.reshape(shape) for d, shape in zip((dq, dk, dv), saved.shapes))

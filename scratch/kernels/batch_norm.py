@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.batch_norm import batch_norm, check_batch_norm, update_running
-from scratch.kernels.blocks import BLOCK, PASSES, multiply
+from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
 
 STRETCH = 256
 LARGE = 16384  # items: below, the textbook's few calls take less time than setting up blocks
@@ -41,7 +41,7 @@ def over_images(task, x, scratch=1) -> None:
             hi = min(lo + step, last)
             task(lo, hi, *(space[: hi - lo] for space in spaces))
 
-    multiply(run, len(x), PASSES * x.size)
+    multiply(over_rows(run, x.shape[-1]), len(x), PASSES * x.size)
 
 
 def dot(x, y):

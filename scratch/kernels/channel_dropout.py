@@ -1,27 +1,40 @@
-"""Alpha dropout of whole channels: a factor and a summand for each of the N · C, in one go.
+"""Dropout of whole channels: a factor for each of the N · C, with alpha dropout a summand too, in one go.
 
-Fast because both passes, x · factor and + summand, run over a block of channels that is still in the cache, and on all
-threads; the textbook reads and writes the whole array for each. The mask is the textbook's.
+Fast because the passes, x · factor and + summand, run over a block of channels that is still in the cache, over rows
+where they lie, and on all threads. The mask is the textbook's.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from scratch.dropout import feature_alpha_dropout
+from scratch.dropout import dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from scratch.kernels.activations import large
+from scratch.kernels.blocks import over_rows
 from scratch.kernels.pooling import by_planes
+
+
+def channels_of(x, leading):
+    """The shape of one number for each channel: the first axes of x, and ones."""
+    return x.shape[:leading] + (1,) * (x.ndim - leading)
+
+
+def channel_dropout_forward(op, leading, x, p=0.5, training=True, inplace=False, rng=None):
+    # what becomes of a 1 in each channel is its factor
+    _, saved = op.forward(np.ones(channels_of(x, leading(x.ndim)), x.dtype), p, training, inplace, rng)
+    return in_blocks(x, *saved), saved
 
 
 def feature_alpha_dropout_forward(x, p=0.5, training=False, inplace=False, rng=None):
     # what becomes of a 0 in each channel is its summand
-    zero = np.zeros(x.shape[:2] + (1,) * (x.ndim - 2), x.dtype)
-    summand, saved = feature_alpha_dropout.forward(zero, p, training, inplace, rng)
+    summand, saved = feature_alpha_dropout.forward(np.zeros(channels_of(x, 2), x.dtype), p, training, inplace, rng)
     (factor,) = saved
     return in_blocks(x, factor, summand), saved
 
 
-def feature_alpha_dropout_backward(dy, saved):
+def channel_dropout_backward(dy, saved):
     # y = x * factor + summand
     return in_blocks(dy, *saved)
 
@@ -37,12 +50,23 @@ def in_blocks(x, factor, summand=None):
         if summand is not None:
             y[part] += summand[part]
 
-    by_planes(some, len(y), y.shape[1])
+    by_planes(over_rows(some, y.shape[1]), len(y), y.shape[1])
     return y.reshape(x.shape)
 
 
-def suits(x, p=0.5, training=False, inplace=False, rng=None) -> bool:
-    return training and 0 < p <= 1 and large(x) and x.ndim > 2 and x.size > 0
+def suits(axes, x, p=0.5, training=True, inplace=False, rng=None) -> bool:
+    """In training; x with one of these numbers of axes."""
+    return training and 0 < p <= 1 and large(x) and x.ndim in axes and x.size > 0
 
 
-feature_alpha_dropout.register(feature_alpha_dropout_forward, feature_alpha_dropout_backward, when=suits)
+def suits_feature_alpha(x, p=0.5, training=False, inplace=False, rng=None) -> bool:
+    return suits(range(3, x.ndim + 1), x, p, training)
+
+
+for op, leading, axes in (
+    (dropout1d, lambda n: n - 1, (2, 3)),
+    (dropout2d, lambda n: 2, (3, 4, 5)),
+    (dropout3d, lambda n: 2 if n == 5 else 1, (4, 5)),
+):
+    op.register(partial(channel_dropout_forward, op, leading), channel_dropout_backward, when=partial(suits, axes))
+feature_alpha_dropout.register(feature_alpha_dropout_forward, channel_dropout_backward, when=suits_feature_alpha)

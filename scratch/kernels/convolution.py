@@ -25,6 +25,7 @@ from scratch.convolution import ConvSaved, conv1d, conv2d, conv3d
 from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
     Patches,
+    add_bias,
     bias_gradient,
     columns_of,
     flipped,
@@ -91,8 +92,6 @@ def _rows(x, weight, bias, g, y):
     N, (F, c, K, R, S), G = len(x), weight.shape, g.groups
     images = Images(x, (K, R, S), g, F * math.prod(g.out))
     rows = np.ascontiguousarray(weight.transpose(2, 3, 0, 1, 4)).reshape(K * R, G, F // G, c * S)
-    if bias is not None:
-        bias = bias.reshape(-1, 1, 1, 1)
 
     def task(lo, hi):
         product = np.empty((min(images.together, hi - lo), *y.shape[1:]), y.dtype)
@@ -104,8 +103,7 @@ def _rows(x, weight, bias, g, y):
                 matmul(rows[i], seen, more if i else total)
                 if i:
                     total += more
-            if bias is not None:
-                y[some] += bias
+            add_bias(y[some], bias)
 
     blocks.multiply(task, N, y.size * c * K * R * S)
 
@@ -187,8 +185,7 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
         for n in range(lo, hi):
             layout.copy(images[n], columns, patches)
             np.matmul(w, patches.reshape(w.shape[1], -1), out=y[n])
-            if bias is not None:
-                y[n] += bias[:, None]
+            add_bias(y[n : n + 1], bias)
 
     blocks.multiply(task, len(x), y.size * w.shape[1])
     return y.reshape(len(x), F, *g.out), ConvSaved(x, weight, g)
@@ -235,8 +232,7 @@ def pointwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dil
 
     def task(lo, hi):
         np.matmul(w, xs[lo:hi], out=y[lo:hi])  # (G, F/G, c) @ (n, G, c, L)
-        if bias is not None:
-            y[lo:hi] += bias.reshape(G, F // G, 1)
+        add_bias(y[lo:hi].reshape(hi - lo, F, -1), bias)
 
     blocks.multiply(task, N, x.size * (F // G))
     return y.reshape(N, F, *g.out), ConvSaved(x, weight, g)

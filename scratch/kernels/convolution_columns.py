@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from scratch.kernels import blocks
 from scratch.sliding import Geometry, taps
 
 
@@ -126,6 +127,13 @@ def in_order(parts: dict[int, np.ndarray]):
     for part in others:
         total += part
     return total
+
+
+def add_bias(y, bias):
+    """y (N, F, *) += bias (F,) or None"""
+    if bias is not None:
+        maps = y.reshape(*y.shape[:2], -1, copy=False)
+        blocks.over_rows(np.add, maps.shape[2])(maps, bias[:, None], maps)
 
 
 def bias_gradient(dy):

@@ -14,6 +14,7 @@ import numpy as np
 from scratch.convolution import ConvSaved
 from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
+    add_bias,
     bias_gradient,
     columns_of,
     flipped,
@@ -67,8 +68,7 @@ def correlated(x, weight, g):
 def depthwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     g = checked_geometry(name, axes, x.shape, weight.shape, bias, stride, padding, dilation, groups)
     y = correlated(volumes(x), volumes(weight), over_volumes(g)).reshape(*x.shape[:2], *g.out)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * axes)
+    add_bias(y, bias)
     return y, ConvSaved(x, weight, g)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from scratch.convolution import ConvSaved
 from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
+    add_bias,
     bias_gradient,
     columns_of,
     in_order,
@@ -104,8 +105,7 @@ def windows_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dilat
             product = y[some].reshape(shape) if single else np.empty(shape, x.dtype)
             for p, rows in enumerate(layout.rows):
                 np.matmul(w, matrix[rows], out=product[:, p])  # (F, R S C) @ (R S C, Q n)
-            if bias is not None:
-                product += bias[:, None, None]
+            add_bias(product[None], bias)
             if not single:
                 turn(product.reshape(-1, windows.shape[-1]), y[some].reshape(windows.shape[-1], -1))
 

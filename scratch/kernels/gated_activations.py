@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.gated_activations import check_halves, glu
 from scratch.kernels.activations import fill_sigmoid, large
-from scratch.kernels.blocks import BLOCK, SMALL, parallel
+from scratch.kernels.blocks import BLOCK, SMALL, over_rows, parallel
 
 
 class GLUKernelSaved(NamedTuple):
@@ -31,7 +31,7 @@ def over_tiles(task, rows: int, width: int) -> None:
             for j in range(0, width, wide):
                 task(slice(i, min(i + high, last)), slice(j, min(j + wide, width)))
 
-    parallel(part, rows, 1 if rows * width < SMALL else None)
+    parallel(over_rows(part, width), rows, 1 if rows * width < SMALL else None)
 
 
 def glu_forward(x, dim=-1):

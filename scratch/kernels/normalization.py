@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels.batch_norm import dot, over_images
-from scratch.kernels.blocks import BLOCK, PASSES, multiply
+from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
 from scratch.normalization import check_group_norm, group_norm, layer_norm, normalized_axes
 
 LARGE = 16384  # items, for layer norm half of that: below, the textbook's few calls take less time
@@ -32,10 +32,10 @@ def suits(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     return x.dtype.char in "fd" and 0 < 2 * x.size >= LARGE <= 1024 * math.prod(normalized_shape)
 
 
-def over_rows(task, x) -> None:
+def blocks_of_rows(task, x) -> None:
     """`task(first, last, step)` on threads, each to go through its rows in blocks of `step`."""
     step = max(1, 3 * BLOCK // x.shape[1])
-    multiply(lambda first, last: task(first, last, step), len(x), PASSES * x.size)
+    multiply(over_rows(lambda first, last: task(first, last, step), x.shape[1]), len(x), PASSES * x.size)
 
 
 def layer_norm_kernel_forward(x, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -71,7 +71,7 @@ def layer_norm_kernel_forward(x, normalized_shape, weight=None, bias=None, eps=1
             if bias is not None:
                 ys += bias
 
-    over_rows(rows, x)
+    blocks_of_rows(rows, x)
     return y.reshape(shape), LayerNormKernelSaved(x, mean, rstd, weight, normalized)
 
 
@@ -107,7 +107,7 @@ def layer_norm_kernel_backward(dy, saved):
             d -= centred
         sums[first] = dweight, dbias
 
-    over_rows(rows, x)
+    blocks_of_rows(rows, x)
     dweight, dbias = (sum(parts).reshape(normalized) for parts in zip(*(sums[first] for first in sorted(sums))))
     return dx.reshape(shape), dweight, dbias
 

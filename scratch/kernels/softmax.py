@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from scratch.kernels.activations import LARGE, large
-from scratch.kernels.blocks import BLOCK, PASSES, multiply
+from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
 from scratch.softmax import log_softmax, softmax, softmin
 
 ITEMS = 4 * BLOCK  # a block: 512 rows of 1024
@@ -31,10 +31,11 @@ def as_classes(a, axis=1):
 
 def in_blocks(fill, *arrays):
     """`fill(*blocks)` on blocks of arrays (N, C, P) or (N, 1, P): several of N, or a stretch of the places of one."""
+    n, classes, places = arrays[0].shape
+    fill = over_rows(fill, places if places > 1 else classes)
     if arrays[0].size <= ITEMS:
         multiply(lambda lo, hi: fill(*arrays), 1, PASSES * arrays[0].size)
         return
-    n, classes, places = arrays[0].shape
     several = max(1, ITEMS // (classes * places))
     stretch = max(STRETCH, ITEMS // classes)
     blocks = [

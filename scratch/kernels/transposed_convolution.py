@@ -13,6 +13,7 @@ import numpy as np
 from scratch.kernels import blocks
 from scratch.kernels.convolution_columns import (
     Patches,
+    add_bias,
     bias_gradient,
     in_order,
     over_volumes,
@@ -43,8 +44,7 @@ def patches_forward(name, axes, x, weight, bias=None, stride=1, padding=0, outpu
         for n in range(lo, hi):
             np.matmul(w, xs[n], out=patches.reshape(len(w), -1))  # (F K R S, C) @ (C, D H W)
             layout.add_back(patches, columns, y_images[n])
-            if bias is not None:
-                y_images[n] += bias[:, None, None, None]
+            add_bias(y[n : n + 1], bias)
 
     blocks.multiply(task, N, w.size * xs[:, 0].size)
     return y, ConvTransposeSaved(x, weight, g)
