@@ -219,3 +219,19 @@ def test_volumes_with_many_weights_are_the_textbooks():
     np.testing.assert_allclose(y, want, atol=1e-10)
     for got, gradient in zip(backward(dy), textbook_backward(dy)):
         np.testing.assert_allclose(got, gradient, atol=1e-9)
+
+
+@pytest.mark.parametrize(("stride", "groups"), [(1, 1), (2, 1), (2, 2)])
+def test_images_that_go_together_may_leave_fewer_for_the_end(monkeypatch, stride, groups):
+    monkeypatch.setattr(kernels, "TOGETHER", 4000)  # two or three images of those below
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=(11, 8, 9, 7)), rng.normal(size=(6, 8 // groups, 3, 3)), rng.normal(size=6)
+    options = {"stride": stride, "groups": groups, "padding": 1}
+    y, backward = conv2d(x, w, b, **options)
+    assert backward.function.func is kernels.rows_backward
+    with scratch.textbook():
+        want, textbook_backward = conv2d(x, w, b, **options)
+    np.testing.assert_allclose(y, want, atol=1e-12)
+    dy = rng.normal(size=y.shape)
+    for got, gradient in zip(backward(dy), textbook_backward(dy)):
+        np.testing.assert_allclose(got, gradient, atol=1e-12)
