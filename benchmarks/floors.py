@@ -50,7 +50,11 @@ PASSES = {
     "Softshrink": Passes(6),
     "Threshold": Passes(10),
 }
-PRODUCTS = ("Conv", "Linear", "LSTM:", "GRU:", "RNN:", "scaled_dot_product", "Attention,")  # made of little else
+# made of little else
+PRODUCTS = (
+    "Conv", "Linear", "LSTM", "GRU:", "RNN:", "scaled_dot_product", "Attention,",
+    "MLP 784", "LeNet, batch", "ResNet block", "Transformer layer, B8",
+)  # fmt: skip
 
 
 def floor(row: Row, record: Record) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import machine as machines
 from benchmarks.aims import aim, reason
 from benchmarks.floors import floor
-from benchmarks.record import Record, Row
+from benchmarks.record import Record, Row, geometric_mean
 from benchmarks.subjects import TEXTBOOK, TORCH
 from benchmarks.table import AIMED, above_noise, megabytes, seconds, slopes, summary, threads
 
@@ -55,8 +55,18 @@ def _times(title: str, record: Record, suite: str) -> str:
     rows = record.suite(suite)
     if not rows:
         return ""
-    sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
-    return f"### {title}\n\n{_head('step', *COLUMNS)}" + "\n".join(_line(row, record) for row in rows) + f"\n\n{sums}\n"
+    lines = "\n".join(_line(row, record) for row in rows)
+    return f"### {title}\n\n{_head('step', *COLUMNS)}{lines}\n\n{_sums(rows, record)}\n"
+
+
+def _sums(rows: Sequence[Row], record: Record) -> str:
+    lines = [line for line in summary(rows) if "[" not in line]
+    counted = [(lowest, row) for row in rows if (lowest := floor(row, record)) and row.ratio(row.best)]
+    if counted:
+        floors = geometric_mean([lowest / row.spread(TORCH).median for lowest, row in counted])
+        ours = geometric_mean([row.ratio(row.best) for _, row in counted])
+        lines.append(f"floors / torch: geometric mean {floors:.2f} over {len(counted)} rows; scratch there {ours:.2f}")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _misses(record: Record) -> str:
@@ -65,11 +75,10 @@ def _misses(record: Record) -> str:
     if not rows:
         return ""
     some = [row for row in rows if missed(row)]
-    sums = "\n".join(f"- {line}" for line in summary(rows) if "[" not in line)
     return (
         f"### Layers behind their aim\n\n{_head('step', *COLUMNS)}"
         + "\n".join(_line(row, record) for row in some)
-        + f"\n\nAll layers:\n\n{sums}\n"
+        + f"\n\nAll layers:\n\n{_sums(rows, record)}\n"
     )
 
 

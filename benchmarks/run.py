@@ -114,7 +114,7 @@ def measure(entry: Entry, how: How) -> Row:
     for name, subject in subjects.items():
         if name != AGAIN:
             row.memory[name] = memory.peak(subject)
-    if TORCH in subjects and entry.suite == "ops":
+    if TORCH in subjects and entry.suite in ("ops", "nets"):
         row.flops, row.traffic = roofline.flops(subjects[TORCH]), subjects[TORCH].traffic
     return row
 

@@ -366,6 +366,9 @@ def test_the_floor_is_made_of_passes_or_products():
     assert floors.floor(product, measured) == pytest.approx(0.5)  # at 100 GFLOP/s, which both threads make
     assert floors.floor(row("Flatten"), measured) is None
     assert "| 3.00 |  | 0.50 |" in page._line(product, measured)
+    half_of_it = replace(product, flops=25 * 10**9)
+    sums = page._sums([product, half_of_it, row("Flatten", kernels=9.0, torch=1.0)], measured)
+    assert "floors / torch: geometric mean 0.35 over 2 rows; scratch there 3.00" in sums  # sqrt(0.5 · 0.25)
 
 
 def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path):
