@@ -10,7 +10,7 @@ from scratch.kernels import linear as kernels
 pytestmark = pytest.mark.usefixtures("two_threads")
 
 SIZES = {  # n, I, O: more rows, more outputs, one row
-    "rows shared out, unevenly": (301, 260, 231),
+    "rows shared out, unevenly": (301, 500, 451),
     "alone": (40, 110, 90),
     "rows shared out": (700, 310, 302),
     "outputs shared out": (90, 700, 1031),
@@ -33,3 +33,12 @@ def test_the_kernel_is_the_textbook(size, bias):
     for got, gradient in zip(backward(dy), textbook_backward(dy)):
         if gradient is not None:
             np.testing.assert_allclose(got, gradient, atol=1e-9)
+
+
+def test_products_in_between_have_blas_and_its_threads():
+    rng = np.random.default_rng(0)
+    x, weight = rng.normal(size=(256, 784)), rng.normal(size=(256, 784))
+    for threads, taken in ((2, False), (1, True)):
+        scratch.set_num_threads(threads)
+        _, backward = linear(x, weight)
+        assert (backward.function is kernels.linear_kernel_backward) == taken

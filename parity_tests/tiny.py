@@ -11,7 +11,7 @@ import scratch
 # the constants by which kernel modules decide: from how many items a kernel pays, items a block, work worth threads
 TINY = {
     "LARGE": 0, "BLOCK": 8, "ITEMS": 8, "SCORES": 64, "TOGETHER": 8, "STRETCH": 4, "SMALL": 1, "ROW": 16,
-    "ALONE": 0, "PRODUCTS": 1, "HEAVY": 30, "COLUMNS": 8,
+    "ALONE": 0, "PRODUCTS": 1, "SHARED": 1, "HEAVY": 30, "COLUMNS": 8,
 }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ def pointwise_forward(name, axes, x, weight, bias=None, stride=1, padding=0, dil
 
     def task(lo, hi):
         np.matmul(w, xs[lo:hi], out=y[lo:hi])  # (G, F/G, c) @ (n, G, c, L)
-        add_bias(y[lo:hi].reshape(hi - lo, F, -1), bias)
+        add_bias(y[lo:hi].reshape(hi - lo, F, xs.shape[3]), bias)
 
     blocks.multiply(task, N, x.size * (F // G))
     return y.reshape(N, F, *g.out), ConvSaved(x, weight, g)

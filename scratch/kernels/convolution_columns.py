@@ -6,6 +6,7 @@ those of height 1, too.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -132,7 +133,7 @@ def in_order(parts: dict[int, np.ndarray]):
 def add_bias(y, bias):
     """y (N, F, *) += bias (F,) or None"""
     if bias is not None:
-        maps = y.reshape(*y.shape[:2], -1, copy=False)
+        maps = y.reshape(*y.shape[:2], math.prod(y.shape[2:]), copy=False)
         blocks.over_rows(np.add, maps.shape[2])(maps, bias[:, None], maps)
 
 

@@ -8,7 +8,7 @@ a Zen 4), 32 x 256 by 256 x 1024 at 105 instead of 59.
 
 Large ones are shared out among the threads of `blocks.multiply`. BLAS has threads of its own, which start sooner, but
 they stay awake for a tenth of a second after each product and take time from the kernels that follow: on two threads a
-Transformer layer needs a sixth less without them, a multilayer perceptron a tenth more.
+Transformer layer needs a sixth less without them. A multilayer perceptron needs less with them: see linear.py.
 """
 
 from __future__ import annotations
