@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-from threadpoolctl import threadpool_info
 
 import scratch
+from scratch.kernels import blocks
 
 # glibc gives a freed large array back to the kernel, and the next one is paged in again, page by page. For large
 # elementwise work that decides the time: torch against torch differs by up to 3 times. Raised, memory is reused.
@@ -73,7 +73,7 @@ def no_gpu() -> str | None:
 
 def describe(device: str = "cpu") -> dict:
     """The header of a measurement, as plain values for JSON."""
-    blas = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
+    blas = next((library.info() for library in blocks._blas()), {})
     found = {
         "when": datetime.now().isoformat(timespec="minutes"),
         "commit": _commit(),

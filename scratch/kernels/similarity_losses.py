@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels.activations import large
-from scratch.kernels.blocks import BLOCK, SMALL, over_rows, parallel
+from scratch.kernels.blocks import over_rows
+from scratch.kernels.pooling import by_planes
 from scratch.reduction import checked_reduction, reduced
 from scratch.similarity_losses import LEAST, cosine_embedding_loss, gradient_of_cosine, losses_of_cosine
 
@@ -26,17 +27,6 @@ class CosineKernelSaved(NamedTuple):
     reduction: str
 
 
-def in_blocks(task, x) -> None:
-    """`task(slice of the rows)` for blocks of x (N, M), on threads."""
-    step = max(1, BLOCK // x.shape[1])
-
-    def some(lo, hi):
-        for i in range(lo, hi, step):
-            task(slice(i, min(i + step, hi)))
-
-    parallel(over_rows(some, x.shape[1]), len(x), 1 if x.size < SMALL else None)
-
-
 def cosine_kernel_forward(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     reduction = checked_reduction("cosine_embedding_loss", size_average, reduce, reduction)
     cosine, square1, square2 = np.empty((3, len(input1)), input1.dtype)
@@ -46,7 +36,7 @@ def cosine_kernel_forward(input1, input2, target, margin=0, size_average=None, r
         for a, b, out in ((x1, x1, square1), (x2, x2, square2), (x1, x2, cosine)):
             np.vecdot(a, b, out=out[rows])
 
-    in_blocks(products, input1)
+    by_planes(over_rows(products, input1.shape[1]), *input1.shape)
     square1 += LEAST
     square2 += LEAST
     cosine /= np.sqrt(square1 * square2)
@@ -70,7 +60,7 @@ def cosine_kernel_backward(dy, saved):
             np.multiply(other, across[rows], out=d)
             d -= np.multiply(x, along[rows], out=part)
 
-    in_blocks(some, input1)
+    by_planes(over_rows(some, input1.shape[1]), *input1.shape)
     return dinput1, dinput2, None
 
 
