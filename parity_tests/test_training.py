@@ -148,6 +148,15 @@ def test_lbfgs_style_closures_are_served():
     assert calls == [(value, value)]
 
 
+@pytest.fixture
+def ctrl_c_works():
+    """Also where the tests were started in the background, which a shell does with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_works")
 @pytest.mark.parametrize("at", ["training", "validation"])
 def test_ctrl_c_ends_after_the_step_under_way_and_gives_the_history_so_far(at):
     x, y = blobs(40)
@@ -188,6 +197,7 @@ def test_ctrl_c_ends_after_the_step_under_way_and_gives_the_history_so_far(at):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_a_second_ctrl_c_stops_at_once():
     x, y = blobs(8)
     model = mlp()
