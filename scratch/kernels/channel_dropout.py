@@ -16,20 +16,20 @@ from scratch.kernels.blocks import over_rows
 from scratch.kernels.pooling import by_planes
 
 
-def channels_of(x, leading):
-    """The shape of one number for each channel: the first axes of x, and ones."""
-    return x.shape[:leading] + (1,) * (x.ndim - leading)
+def channels_of(x):
+    """The shape of one number for each channel, (N, C, 1, ...)"""
+    return x.shape[:2] + (1,) * (x.ndim - 2)
 
 
-def channel_dropout_forward(op, leading, x, p=0.5, training=True, inplace=False, rng=None):
+def channel_dropout_forward(op, x, p=0.5, training=True, inplace=False, rng=None):
     # what becomes of a 1 in each channel is its factor
-    _, saved = op.forward(np.ones(channels_of(x, leading(x.ndim)), x.dtype), p, training, inplace, rng)
+    _, saved = op.forward(np.ones(channels_of(x), x.dtype), p, training, inplace, rng)
     return in_blocks(x, *saved), saved
 
 
 def feature_alpha_dropout_forward(x, p=0.5, training=False, inplace=False, rng=None):
     # what becomes of a 0 in each channel is its summand
-    summand, saved = feature_alpha_dropout.forward(np.zeros(channels_of(x, 2), x.dtype), p, training, inplace, rng)
+    summand, saved = feature_alpha_dropout.forward(np.zeros(channels_of(x), x.dtype), p, training, inplace, rng)
     (factor,) = saved
     return in_blocks(x, factor, summand), saved
 
@@ -55,18 +55,14 @@ def in_blocks(x, factor, summand=None):
 
 
 def suits(axes, x, p=0.5, training=True, inplace=False, rng=None) -> bool:
-    """In training; x with one of these numbers of axes."""
-    return training and 0 < p <= 1 and large(x) and x.ndim in axes and x.size > 0
+    """In training; x (N, C, *) with so many axes, or any number if None."""
+    return training and 0 < p <= 1 and large(x) and x.ndim > 2 and axes in (None, x.ndim) and x.size > 0
 
 
 def suits_feature_alpha(x, p=0.5, training=False, inplace=False, rng=None) -> bool:
-    return suits(range(3, x.ndim + 1), x, p, training)
+    return suits(None, x, p, training)
 
 
-for op, leading, axes in (
-    (dropout1d, lambda n: n - 1, (2, 3)),
-    (dropout2d, lambda n: 2, (3, 4, 5)),
-    (dropout3d, lambda n: 2 if n == 5 else 1, (4, 5)),
-):
-    op.register(partial(channel_dropout_forward, op, leading), channel_dropout_backward, when=partial(suits, axes))
+for op, axes in ((dropout1d, 3), (dropout2d, 4), (dropout3d, 5)):
+    op.register(partial(channel_dropout_forward, op), channel_dropout_backward, when=partial(suits, axes))
 feature_alpha_dropout.register(feature_alpha_dropout_forward, channel_dropout_backward, when=suits_feature_alpha)
