@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels import blocks
-from scratch.kernels.convolution_columns import bias_gradient, in_order, suits
+from scratch.kernels.convolution_columns import add_bias, bias_gradient, in_order, suits
 from scratch.sliding import Geometry, checked_geometry
 
 B = [
@@ -98,8 +98,7 @@ def winograd_forward(x, weight, bias=None, stride=1, padding=0, dilation=1, grou
             outputs = to_outputs @ products.reshape(36, -1)
             grid.transpose(1, 3, 0, 2, 4)[...] = outputs.reshape(4, 4, tall, wide, F)
             y[n] = grid.reshape(4 * tall, 4 * wide, F)[:P, :Q].transpose(2, 0, 1)
-            if bias is not None:
-                y[n] += bias[:, None, None]
+            add_bias(y[n : n + 1], bias)
 
     blocks.multiply(task, N, y.size * C)
     return y, WinogradSaved(transformed, weight, tuple(sizes), g)
