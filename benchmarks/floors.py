@@ -50,7 +50,7 @@ PASSES = {
     "Softshrink": Passes(6),
     "Threshold": Passes(10),
 }
-# made of little else
+# rows whose floor is that of their products
 PRODUCTS = (
     "Conv", "Linear", "LSTM", "GRU:", "RNN:", "scaled_dot_product", "Attention,",
     "MLP 784", "LeNet, batch", "ResNet block", "Transformer layer, B8",
