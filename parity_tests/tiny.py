@@ -20,10 +20,15 @@ def tiny_blocks() -> Iterator[None]:
     """Every kernel takes whatever it can take, in blocks of 8 items, on threads."""
     modules = [m for name, m in sorted(sys.modules.items()) if name.startswith(f"{scratch.__name__}.kernels.")]
     before = [(m, name, getattr(m, name)) for m in modules for name in TINY if hasattr(m, name)]
+    threads = scratch.num_threads()
     try:
+        if threads == 1:
+            scratch.set_num_threads(2)
         for module, name, _ in before:
             setattr(module, name, TINY[name])
         yield
     finally:
         for module, name, value in before:
             setattr(module, name, value)
+        if threads == 1:
+            scratch.set_num_threads(1)
