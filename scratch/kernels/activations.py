@@ -22,6 +22,7 @@ from scratch.activations import (
     sigmoid,
     silu,
     softplus,
+    softsign,
     tanh,
     tanhshrink,
 )
@@ -215,6 +216,28 @@ def tanhshrink_backward(dy, saved):
 
 
 tanhshrink.register(tanhshrink_forward, tanhshrink_backward, when=large)
+
+
+def softsign_forward(x):
+    def fill(x, y):
+        np.abs(x, out=y)
+        y += 1
+        np.divide(x, y, out=y)
+
+    return by_blocks(fill, x), (x,)
+
+
+def softsign_backward(dy, saved):
+    def fill(dy, x, dx):
+        np.abs(x, out=dx)
+        dx += 1
+        dx *= dx
+        np.divide(dy, dx, out=dx)
+
+    return by_blocks(fill, dy, *saved)
+
+
+softsign.register(softsign_forward, softsign_backward, when=large)
 
 
 # ------------------------------------------------------------------ Mish, which keeps its slope instead of x
