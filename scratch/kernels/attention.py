@@ -26,7 +26,7 @@ from scratch.kernels.products import matmul, product
 from scratch.op import unbroadcast
 
 BLOCK = 128  # query rows a block
-SCORES = 131072  # scores a block, where that takes several heads
+SCORES = 262144  # scores a block, where that takes several heads
 LARGE = 65536  # scores of all heads: below, the textbook's whole matrices are fast enough
 HARMLESS = 20  # exp2 of this is far from overflow, and so is its product with values
 VANISHED = 1e-6  # a row whose sum is above has lost no digits

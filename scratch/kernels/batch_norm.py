@@ -32,8 +32,8 @@ def suits(x, running_mean=None, running_var=None, weight=None, bias=None, traini
 
 
 def over_images(task, x, scratch=1) -> None:
-    """`task(lo, hi, *spaces)` for groups of images that fill a block; each space is as large as x[lo:hi]."""
-    step = max(1, BLOCK // x[0].size)
+    """`task(lo, hi, *spaces)` for groups of images that fill two blocks; each space is as large as x[lo:hi]."""
+    step = max(1, 2 * BLOCK // x[0].size)
 
     def run(first, last):
         spaces = [np.empty_like(x[: min(step, last - first)]) for _ in range(scratch)]

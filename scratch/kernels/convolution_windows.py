@@ -47,7 +47,7 @@ class Windows:
         row = S * self.channels  # rows of the matrix for each row of the image
         starts = [p * g.stride[1] for p in range(g.out[1])]
         self.rows = [slice(a, a + kernel[1] * row) for a in ((h % d * Hr + h // d) * row for h in starts)]
-        self.together = 1 if Q >= WIDE else max(TOGETHER, 2 * blocks.BLOCK // math.prod(self.shape))
+        self.together = 1 if Q >= WIDE else max(TOGETHER, blocks.BLOCK // math.prod(self.shape))
 
     def parts(self, lo, hi):
         """For the images of [lo, hi): (which, their windows as zeros, the same as matrix (d Hr S C, Q n))."""

@@ -45,7 +45,7 @@ def ctc_forward(log_probs, targets, input_lengths, target_lengths, blank=0, redu
     target_lengths = _checked_lengths("target_lengths", target_lengths, batch, None)
     states = _states(log_probs, targets, target_lengths, blank)  # (N, L)
     log_likelihood, posterior = np.empty(batch, dtype), np.empty((batch, steps, states.shape[1]), dtype)
-    together = max(1, 8 * BLOCK // posterior[0].size)
+    together = max(1, 4 * BLOCK // posterior[0].size)
     for part in (slice(i, i + together) for i in range(0, batch, together)):
         found = paths(log_probs[:, part], states[part], input_lengths[part], target_lengths[part])
         if found is None:

@@ -34,7 +34,7 @@ def suits(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 
 def blocks_of_rows(task, x) -> None:
     """`task(first, last, step)` on threads, each to go through its rows in blocks of `step`."""
-    step = max(1, 3 * BLOCK // x.shape[1])
+    step = max(1, 3 * BLOCK // (2 * x.shape[1]))
     multiply(over_rows(lambda first, last: task(first, last, step), x.shape[1]), len(x), PASSES * x.size)
 
 

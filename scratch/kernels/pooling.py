@@ -30,7 +30,7 @@ def planes_of(a, n):
 
 def by_planes(task, planes, items):
     """`task(part)` for slices of the planes; each plane has this many items."""
-    step = max(1, BLOCK // items)
+    step = max(1, 2 * BLOCK // items)
 
     def some(lo, hi):
         for i in range(lo, hi, step):

@@ -18,7 +18,7 @@ from scratch.kernels.activations import LARGE, large
 from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
 from scratch.softmax import log_softmax, softmax, softmin
 
-ITEMS = 4 * BLOCK  # a block: 512 rows of 1024
+ITEMS = 2 * BLOCK  # a block: 512 rows of 1024
 STRETCH = 8192  # places a block at least, however many classes: memory is read ahead only along a row
 VANISHED, LIMIT = 1e-6, 1e12  # between these no sum or quotient has lost digits: float32 goes from 1e-38 to 1e38
 
