@@ -119,3 +119,34 @@ def test_the_shares_make_up_the_product(shape):
             seen[products.share(a, b, out, part, part + 1, parts)] += 1
         np.testing.assert_allclose(out, a @ b, atol=1e-12)
         assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(("n", "results", "expected"), [(3136, 37, 14), (2048, 128, 4), (1000, 500, 2), (1000, 501, 1)])
+def test_sums_are_taken_in_so_many_pieces_that_the_lock_is_free(n, results, expected):
+    assert products.pieces(n, results) == expected
+    assert n % expected == 0
+    assert results * expected > 500
+
+
+@pytest.mark.parametrize(("n", "results"), [(1009, 100), (64, 100), (0, 3), (16, 0)])
+def test_sums_stay_whole_where_no_pieces_are_equal_or_worth_it(n, results):
+    assert products.pieces(n, results) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m", [0, 1, 37, 600])
+@pytest.mark.parametrize("n", [0, 1, 1009, 3136])
+def test_products_with_vectors_are_numpys(m, n, dtype):
+    rng = np.random.default_rng(0)
+    wide, v, w = rng.normal(size=(m, n + 3)), rng.normal(size=n), rng.normal(size=m)
+    a = wide.astype(dtype)[:, 1:-2]
+    v, w, eps = v.astype(dtype), w.astype(dtype), 40 * np.finfo(dtype).eps
+    for found, want in (
+        (products.dots(a, a), (a.astype(float) ** 2).sum(axis=1)),
+        (products.dots(a, v), a.astype(float) @ v.astype(float)),
+        (products.matvec(a, v), a.astype(float) @ v.astype(float)),
+        (products.vecmat(w, a), w.astype(float) @ a.astype(float)),
+        (products.vecmat(v, np.asfortranarray(a).T), v.astype(float) @ a.T.astype(float)),
+    ):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, want, rtol=eps, atol=eps * max(m, n) ** 0.5)

@@ -22,7 +22,7 @@ from scratch.attention import (
 )
 from scratch.kernels.activations import LOG2E
 from scratch.kernels.blocks import multiply, over_rows
-from scratch.kernels.products import matmul, product
+from scratch.kernels.products import dots, matmul, product
 from scratch.op import unbroadcast
 
 BLOCK = 128  # query rows a block
@@ -174,7 +174,7 @@ def attention_backward(dy, saved, needs=(True, True, True, True)):
                 dvalues[..., :n] += product(d.swapaxes(1, 2), exps)
                 dscores = matmul(d, values[..., :n], dspace[: exps.size].reshape(exps.shape))
                 # weights = softmax(scores)
-                dscores -= np.vecdot(exps, dscores)[..., None] / saved.sums[at]
+                dscores -= dots(exps, dscores)[..., None] / saved.sums[at]
                 dscores *= exps
                 # scores = scale * query @ keyᵀ + mask
                 matmul(dscores, k[kv, :n], dq[at])

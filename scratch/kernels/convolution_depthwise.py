@@ -22,6 +22,7 @@ from scratch.kernels.convolution_columns import (
     suits,
     volumes,
 )
+from scratch.kernels.products import dots
 from scratch.sliding import checked_geometry
 
 TOGETHER = 1 << 20  # items of the columns a step: shorter calls leave nothing for a second thread
@@ -120,7 +121,7 @@ def weight_gradient(x, shape, dy, g):
             maps.layout.copy(maps.maps[some], columns)
             for i, seen in enumerate(maps.layout.seen(columns)):
                 for j, run in enumerate(seen.swapaxes(0, 1)):
-                    dw[some, i, j] = np.vecdot(dy[some], run).sum(axis=1)
+                    dw[some, i, j] = dots(dy[some], run).sum(axis=1)
 
     blocks.multiply(task, N * C, 8 * dy.size * math.prod(shape[1:]))
     return dw.reshape(N, *shape).sum(axis=0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from scratch.kernels.batch_norm import dot, over_images
 from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
+from scratch.kernels.products import dots, matvec, vecmat
 from scratch.normalization import check_group_norm, group_norm, layer_norm, normalized_axes
 
 LARGE = 16384  # items, for layer norm half of that: below, the textbook's few calls take less time
@@ -54,14 +55,14 @@ def layer_norm_kernel_forward(x, normalized_shape, weight=None, bias=None, eps=1
         for lo in range(first, last, step):
             hi = min(lo + step, last)
             xs, ys, m, r = x[lo:hi], y[lo:hi], mean[lo:hi], rstd[lo:hi]
-            np.matmul(xs, average, out=m)
+            m[...] = matvec(xs, average)
             np.subtract(xs, m[:, None], out=ys)
-            np.vecdot(ys, ys, out=r)
+            r[...] = dots(ys, ys)
             r /= width
             r += eps
             np.sqrt(r, out=r)
             np.reciprocal(r, out=r)
-            rest = ys @ average  # what rounding left in the mean: it shows where the mean is large
+            rest = matvec(ys, average)  # what rounding left in the mean: it shows where the mean is large
             ys *= r[:, None]
             if np.abs(rest * r).max() > visible:
                 ys -= (rest * r)[:, None]
@@ -94,9 +95,9 @@ def layer_norm_kernel_backward(dy, saved):
             g, d, r = dy[lo:hi], dx[lo:hi], rstd[lo:hi]
             centred = np.subtract(x[lo:hi], mean[lo:hi, None], out=space[0, : hi - lo])
             product = np.multiply(centred, g, out=space[1, : hi - lo])
-            dweight += r @ product
-            dbias += ones[: hi - lo] @ g
-            shift, stretch = g @ average, product @ average
+            dweight += vecmat(r, product)
+            dbias += vecmat(ones[: hi - lo], g)
+            shift, stretch = matvec(g, average), matvec(product, average)
             shift *= r
             stretch *= r * r * r
             np.multiply(g, r[:, None], out=d)

@@ -6,6 +6,9 @@ processors with AVX-512 OpenBLAS does without for up to a million multiplication
 many small ones, made by one call of `np.matmul`: 64 x 192 by 192 x 3136 runs at 107 instead of 91 GFLOP/s (one core of
 a Zen 4), 32 x 256 by 256 x 1024 at 105 instead of 59.
 
+Where 500 numbers or fewer come out, as of a product with a vector, NumPy keeps the interpreter lock meanwhile.
+`dots`, `matvec` and `vecmat` take such sums in so many pieces that it does not, and other threads may go on.
+
 Large ones are shared out among the threads of `blocks.multiply`. BLAS has threads of its own, which start sooner, but
 they stay awake for a tenth of a second after each product and take time from the kernels that follow: on two threads a
 Transformer layer needs a sixth less without them. A multilayer perceptron needs less with them: see linear.py.
@@ -13,6 +16,7 @@ Transformer layer needs a sixth less without them. A multilayer perceptron needs
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +27,7 @@ UNPACKED = 1_000_000  # multiplications up to which OpenBLAS does not pack
 WIDTH = 64  # columns of a piece: a whole number of registers
 ROWS = 16  # at least, of a piece; fewer make poor use of the registers
 FEW = 128  # rows or columns up to which pieces win; with sums of no more terms than WIDTH they always do
+FREE = 501  # numbers that come out of a product from which NumPy lets go of the interpreter lock
 THREADED = 16_000_000  # multiplications from which two BLAS threads beat the pieces on one
 
 
@@ -66,6 +71,32 @@ def matmul(a, b, out):
 def product(a, b):
     """a @ b as `matmul`, in a new array."""
     return matmul(a, b, np.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype))
+
+
+@lru_cache(maxsize=1024)
+def pieces(n: int, results: int) -> int:
+    """How many equal pieces of sums of n terms make FREE numbers of so many results; 1 where none do, or few terms."""
+    least = -(-FREE // max(results, 1))
+    return next((p for p in range(least, min(4 * least, n // 16) + 1) if n % p == 0), 1)
+
+
+def dots(a, b):
+    """np.vecdot(a, b): (..., n), (..., n) or (n,) -> (...)"""
+    p = pieces(a.shape[-1], math.prod(a.shape[:-1]))
+    if p == 1:
+        return np.vecdot(a, b)
+    return np.vecdot(*(x.reshape(*x.shape[:-1], p, -1) for x in (a, b))).sum(axis=-1)
+
+
+def matvec(a, v):
+    """a @ v: (m, n), (n,) -> (m,)"""
+    return a @ v if pieces(a.shape[1], len(a)) == 1 else dots(a, v)
+
+
+def vecmat(v, a):
+    """v @ a: (m,), (m, n) -> (n,)"""
+    p = pieces(*a.shape)
+    return v @ a if p == 1 else (v.reshape(p, 1, -1) @ a.reshape(p, -1, a.shape[1])).sum(axis=(0, 1))
 
 
 def share(a, b, out, lo, hi, parts):

@@ -16,6 +16,7 @@ import numpy as np
 
 from scratch.kernels.activations import LARGE, large
 from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
+from scratch.kernels.products import dots, matvec
 from scratch.softmax import log_softmax, softmax, softmin
 
 ITEMS = 2 * BLOCK  # a block: 512 rows of 1024
@@ -59,7 +60,7 @@ def filled(fill, axis, *arrays):
 def over_classes(a):
     """(n, C, p) -> (n, 1, p), the sums"""
     ones = np.ones(a.shape[1], a.dtype)
-    return (a[..., 0] @ ones)[:, None, None] if a.shape[2] == 1 else (ones @ a)[:, None]
+    return matvec(a[..., 0], ones)[:, None, None] if a.shape[2] == 1 else (ones @ a)[:, None]
 
 
 def exponentials(x, e, limit=LIMIT):
@@ -78,7 +79,7 @@ def exponentials(x, e, limit=LIMIT):
 def over_products(a, b, space):
     """(n, C, p), (n, C, p) -> (n, 1, p), the sums of a b"""
     if a.shape[2] == 1:
-        return np.vecdot(a[..., 0], b[..., 0])[:, None, None]
+        return dots(a[..., 0], b[..., 0])[:, None, None]
     return over_classes(np.multiply(a, b, out=space))
 
 
