@@ -12,7 +12,8 @@ from benchmarks import machine as machines
 
 EPILOG = """\
 suites: ops (every layer), nets (training steps), memory (each network in fresh processes), scaling (batch, sequence
-length, width), overhead (tiny inputs), models (everything in scratch.models); without one: ops nets memory
+length, width), overhead (tiny inputs), models (everything in scratch.models), lock (threads beside processes); without
+one: ops nets memory
 
 also: python -m benchmarks compare BEFORE.json AFTER.json [--all]     what has changed
       python -m benchmarks --read A.json B.json --html FILE           a report from files, nothing is timed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import lock
 from benchmarks import machine as machines
 from benchmarks.aims import aim, reason
 from benchmarks.floors import floor
@@ -35,7 +36,7 @@ def write(records: Sequence[Record], files: Sequence[str], root: Path) -> None:
     first, *others = records
     parts = [HEAD.format(files=" ".join(files)), _conditions(first)]
     parts += [_times("Networks", first, "nets"), _times("Layers", first, "ops")]
-    parts += [_memory(first.suite("memory")), _scaling(first.suite("scaling"))]
+    parts += [_memory(first.suite("memory")), _scaling(first.suite("scaling")), _lock(first)]
     parts += [_times("Models", first, "models"), _times("Tiny inputs", first, "overhead")]
     for record in others:
         parts += [_conditions(record), _times("Networks", record, "nets"), _misses(record)]
@@ -137,3 +138,24 @@ def _scaling(rows: list[Row]) -> str:
         return ""
     lines = "\n".join(f"- {line}" for line in slopes(rows))
     return f"### How it grows: exponents over the last three points of each curve\n\n{lines}\n"
+
+
+def _lock(record: Record) -> str:
+    rows, n = record.suite("lock"), record.settings["threads"]
+    if not rows:
+        return ""
+    lines = []
+    for row in rows:
+        if gain := lock.gains(row):
+            threaded, each, theirs = gain
+            cells = row.name, _ratio(threaded), _ratio(n * each), _ratio(theirs), _ratio(row.ratio(row.best))
+            left = row.ratio(row.best) * threaded / (n * each)
+            lines.append(f"| {' | '.join((*cells, _ratio(left)))} |")
+    head = _head("step", f"{n} threads", f"{n} processes", f"PyTorch, {n} threads", "ratio", "ratio without the lock")
+    sums = "\n".join(f"- {line}" for line in lock.summary(rows, n))
+    return (
+        f"### What the interpreter lock costs: the work of {n} threads over that of one\n\n"
+        f"{n} processes side by side share the machine, but not the interpreter. Were its lock to cost nothing,\n"
+        "threads would gain as much as they; the last column is what would then be left of the ratio to PyTorch.\n\n"
+        f"{head}" + "\n".join(lines) + f"\n\n{sums}\n"
+    )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from tqdm import tqdm
 
 import parity_tests.pairs  # noqa: F401  (fills the registry)
 import scratch
-from benchmarks import memory, roofline
+from benchmarks import lock, memory, roofline
+from benchmarks.aims import aim
 from benchmarks.nets import LONG, NETS, OVERHEAD, SCALING, Net
 from benchmarks.record import NO_KERNEL, Row
 from benchmarks.steps import net_subjects
@@ -21,7 +22,7 @@ from benchmarks.timing import ROUNDS, Subject, alternate
 from parity_tests.pair import REGISTRY
 from scratch.op import Op
 
-SUITES = ("ops", "nets", "memory", "scaling", "overhead", "models")
+SUITES = ("ops", "nets", "memory", "scaling", "overhead", "models", "lock")
 DEFAULT = ("ops", "nets", "memory")
 
 
@@ -55,7 +56,10 @@ def entries(suites: Iterable[str] = SUITES, pattern: str = "", device: str = "cp
     nets = {"nets": NETS, "memory": (*short, *LONG), "scaling": SCALING, "overhead": OVERHEAD}
     found: list[Entry] = []
     for suite in suites:
-        found += [_net_entry(suite, net) for net in nets[suite]] if suite in nets else _pairs(suite, device)
+        if suite == "lock":
+            found += [replace(entry, suite=suite) for entry in entries(("ops", "nets")) if aim(entry.name)]
+        else:
+            found += [_net_entry(suite, net) for net in nets[suite]] if suite in nets else _pairs(suite, device)
     return [entry for entry in found if re.search(pattern, entry.name)]
 
 
@@ -79,7 +83,8 @@ def rows(found: Sequence[Entry], how: How) -> Iterator[Row]:
     with tqdm(found, leave=False, disable=None, unit="row") as bar:
         for entry in bar:
             bar.set_description(f"{entry.suite}: {entry.name}")
-            row = (measure_memory if entry.suite == "memory" and how.device == "cpu" else measure)(entry, how)
+            special = {"memory": measure_memory, "lock": lock.measure} if how.device == "cpu" else {}
+            row = special.get(entry.suite, measure)(entry, how)
             row.suite, row.curve, row.x = entry.suite, entry.curve, entry.x
             yield row
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmarks import lock
 from benchmarks import machine as machines
 from benchmarks.aims import aim
 from benchmarks.memory import NOISE
@@ -160,7 +161,8 @@ def show(record: Record, out: Console) -> None:
         rows = record.suite(suite)
         out.print(f"\n[bold]{suite}[/bold]")
         out.print((build_memory if suite == "memory" else build)(rows))
-        for line in (*summary(rows), *slopes(rows)):
+        of_lock = lock.summary(rows, record.settings["threads"]) if suite == "lock" else []
+        for line in (*summary(rows), *slopes(rows), *of_lock):
             out.print(line, highlight=False)
     notes = failures([row for row in record.rows if row.failed])
     if notes:
