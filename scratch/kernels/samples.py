@@ -20,6 +20,7 @@ from scratch import (
     interpolation,
     likelihood_losses,
     local_response_norm,
+    lp_pooling,
     margin_losses,
     normalization,
     padding,
@@ -158,6 +159,8 @@ register(reshaping.pixel_unshuffle, when=of_axes(4))
 register(unfold.unfold, when=of_axes(4))
 register(unfold.fold, when=of_axes(3))
 register(local_response_norm.local_response_norm)
+for n, op in enumerate((lp_pooling.lp_pool1d, lp_pooling.lp_pool2d, lp_pooling.lp_pool3d), start=1):
+    register(op, when=of_axes(2 + n))
 register(normalization.rms_norm, when=lambda x, normalized_shape, *_, **__: math.prod(normalized_shape) < x.size)
 register(distances.normalize, when=lambda x, p=2.0, dim=1, eps=1e-12: type(dim) is int and dim % x.ndim > 0)
 register(
