@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
@@ -92,26 +93,36 @@ def neighbours(name: str, dtype: str, n: int) -> Iterator[Callable]:
             process.communicate()
 
 
-def gains(row: Row) -> tuple[float, float, float] | None:
-    """The work of all threads, of as many processes, and of PyTorch's threads, over that of one thread alone."""
+class Gains(NamedTuple):
+    """The work of threads and of processes over that of one thread alone, and what the lock makes of it."""
+
+    threads: float
+    processes: float
+    torch: float  # of PyTorch's threads over one of them
+    ratio: float  # of scratch's time to PyTorch's, on all threads
+    unlocked: float  # the same, did threads gain what processes do
+
+
+def gains(row: Row, n: int) -> Gains | None:
+    """Those of n threads and n processes; None for a row without them."""
     times = {name: spread.median for name, spread in row.times.get("step", {}).items()}
     if not {KERNELS, ALONE, BESIDE, TORCH, TORCH_ALONE} <= times.keys():
         return None
-    return times[ALONE] / times[KERNELS], times[ALONE] / times[BESIDE], times[TORCH_ALONE] / times[TORCH]
+    threads, processes = times[ALONE] / times[KERNELS], n * times[ALONE] / times[BESIDE]
+    ratio = times[KERNELS] / times[TORCH]
+    return Gains(threads, processes, times[TORCH_ALONE] / times[TORCH], ratio, ratio * threads / processes)
 
 
-def summary(rows: Sequence[Row], threads: int) -> list[str]:
-    """Geometric means of the gains, and what would be left of the ratio to PyTorch without the lock."""
-    found = [(row, gain) for row in rows if (gain := gains(row))]
+def summary(rows: Sequence[Row], n: int) -> list[str]:
+    """Geometric means of all gains."""
+    found = [gain for row in rows if (gain := gains(row, n))]
     if not found:
         return []
-    ours, beside, theirs = (geometric_mean(values) for values in zip(*(gain for _, gain in found)))
-    ratio = geometric_mean(row.ratio(KERNELS) for row, _ in found)
+    mean = Gains(*map(geometric_mean, zip(*found)))
     return [
-        f"the work of {threads} threads over one: scratch {ours:.2f}, PyTorch {theirs:.2f}; "
-        f"of {threads} processes: scratch {threads * beside:.2f}, over {len(found)} rows",
-        f"scratch / torch: {ratio:.2f} with its threads; {ratio * ours / (threads * beside):.2f} if they gained what "
-        "processes do",
+        f"the work of {n} threads over one: scratch {mean.threads:.2f}, PyTorch {mean.torch:.2f}; "
+        f"of {n} processes: scratch {mean.processes:.2f}, over {len(found)} rows",
+        f"scratch / torch: {mean.ratio:.2f} with its threads; {mean.unlocked:.2f} if they gained what processes do",
     ]
 
 

@@ -144,13 +144,9 @@ def _lock(record: Record) -> str:
     rows, n = record.suite("lock"), record.settings["threads"]
     if not rows:
         return ""
-    lines = []
-    for row in rows:
-        if gain := lock.gains(row):
-            threaded, each, theirs = gain
-            cells = row.name, _ratio(threaded), _ratio(n * each), _ratio(theirs), _ratio(row.ratio(row.best))
-            left = row.ratio(row.best) * threaded / (n * each)
-            lines.append(f"| {' | '.join((*cells, _ratio(left)))} |")
+    lines = [
+        f"| {' | '.join((row.name, *map(_ratio, gain)))} |" for row in rows if (gain := lock.gains(row, n)) is not None
+    ]
     head = _head("step", f"{n} threads", f"{n} processes", f"PyTorch, {n} threads", "ratio", "ratio without the lock")
     sums = "\n".join(f"- {line}" for line in lock.summary(rows, n))
     return (

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from benchmarks import lock
 from benchmarks import machine as machines
 from benchmarks.aims import aim
 from benchmarks.record import NO_KERNEL, Record, Row, geometric_mean, slope
@@ -30,6 +31,7 @@ def render(record: Record) -> str:
         ("ops", "Layer by layer", OPS_TEXT, _search() + _times(record.suite("ops"))),
         ("memory", "Peak memory, each in a process of its own", MEMORY_TEXT, _memory(record.suite("memory"))),
         ("scaling", "How it grows", SCALING_TEXT, _curves(record.suite("scaling"))),
+        ("lock", "What the interpreter lock costs", LOCK_TEXT, _lock(record.suite("lock"), settings["threads"])),
         ("models", "The model collection", MODELS_TEXT, _times(record.suite("models"))),
         ("overhead", "Tiny inputs: what a call costs", OVERHEAD_TEXT, _times(record.suite("overhead"))),
     ]
@@ -56,6 +58,9 @@ MEMORY_TEXT = """What a step asks its allocator for, and what the system really 
 know nothing of each other, in a fresh process for each subject."""
 SCALING_TEXT = """Both axes logarithmic, so a power law is a line; its slope, fitted through the last three points, is
 the exponent."""
+LOCK_TEXT = """The work done in a given time over that of one thread: by all threads, and by as many processes side by
+side, which share the machine but not the interpreter. Were its lock to cost nothing, threads would gain as much as
+they; the last column is what would then be left of the ratio to PyTorch."""
 MODELS_TEXT = "Forward and backward of the networks in <code>scratch.models</code>."
 OVERHEAD_TEXT = "Next to no arithmetic is left; what remains is the price of the calls."
 ROOFLINE_TEXT = """Every row of the layers: how many operations it does for each byte it must move, and how fast it is.
@@ -178,6 +183,16 @@ def _memory(rows: list[Row]) -> str:
         body += f"<tr>{''.join(cells)}"
     heads = "".join(f'<th class="{"wide" if i > 4 else ""}">{h}' for i, h in enumerate(head))
     return _table("times", heads, body)
+
+
+def _lock(rows: list[Row], n: int) -> str:
+    heads = ("", f"{n} threads", f"{n} processes", f"PyTorch, {n} threads", "ratio", "ratio without the lock")
+    body = ""
+    for row in rows:
+        if gain := lock.gains(row, n):
+            body += f"<tr><th scope=row>{escape(row.name)}" + "".join(f"<td>{value:.2f}" for value in gain)
+    sums = "".join(f"<li>{escape(line)}" for line in lock.summary(rows, n))
+    return _table("times", "".join(f"<th>{head}" for head in heads), body) + f"<ul>{sums}</ul>"
 
 
 def _curves(rows: list[Row]) -> str:
