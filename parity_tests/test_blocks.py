@@ -145,3 +145,13 @@ def test_long_rows_go_past_numpys_buffer_which_comes_back():
         blocks.over_rows(task, blocks.ROW)(True)
     assert seen == [blocks.ROW] * 2
     assert np.getbufsize() == before > blocks.ROW
+
+
+def test_what_the_caller_has_set_holds_in_every_part():
+    seen = []
+    with np.errstate(divide="raise"):
+        blocks.parallel(lambda lo, hi: seen.append((threading.get_ident(), np.geterr()["divide"])), 2)
+    threads, settings = zip(*seen)
+    assert len(set(threads)) == 2
+    assert settings == ("raise", "raise")
+    assert np.geterr()["divide"] == "warn"

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import lru_cache
 
 import numpy as np
@@ -124,7 +125,7 @@ def parallel(task: Callable[[int, int], object], n: int, threads: int | None = N
     """`task(lo, hi)` for parts that make up [0, n), on the pool; the caller does the first part.
 
     With one thread, one item, or from inside another parallel call, it is simply `task(0, n)`. An exception in a part
-    is raised here, after all parts have ended.
+    is raised here, after all parts have ended. What is set for the caller alone (np.errstate) holds in all of them.
     """
     parts = min(threads or _threads, n)
     if parts <= 1 or getattr(_here, "inside", False):
@@ -135,7 +136,7 @@ def parallel(task: Callable[[int, int], object], n: int, threads: int | None = N
     _enter()
     try:
         pool = _the_pool()
-        futures = [pool.submit(_work, task, cut[i], cut[i + 1]) for i in range(1, parts)]
+        futures = [pool.submit(copy_context().run, _work, task, cut[i], cut[i + 1]) for i in range(1, parts)]
         try:
             _work(task, cut[0], cut[1])
         finally:
