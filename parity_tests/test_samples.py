@@ -31,7 +31,7 @@ CASES = {
     "fold": (F.fold, (floats(9, 9 * 16, 22 * 22), (24, 24), 3), {}),
     "local_response_norm": (F.local_response_norm, (floats(9, 64, 32, 32), 3), {}),
     "lp_pool2d": (F.lp_pool2d, (floats(9, 64, 32, 32, low=0.1), 2, 3), {}),
-    "rms_norm": (F.rms_norm, (floats(*ROWS), (1000,), floats(1000)), {}),
+    "rms_norm": (F.rms_norm, (floats(*ROWS),), {"normalized_shape": (1000,), "weight": floats(1000)}),
     "normalize": (F.normalize, (floats(*ROWS),), {}),
     "cosine_similarity": (F.cosine_similarity, (floats(*ROWS), floats(*ROWS)), {}),
     "hinge_embedding_loss": (F.hinge_embedding_loss, (floats(*ROWS), SIGNS), {"reduction": "sum"}),
@@ -100,6 +100,8 @@ def test_an_error_is_about_all_samples():
     indices[0, 0, 0, 0], indices[-1, 0, 0, 0] = -7, 10_000
     with pytest.raises(ValueError, match="but go from -7 to 10000"):
         F.max_unpool2d(x, indices, 2)
+    with pytest.raises(TypeError, match="pad must be a tuple of integers, but is 1"):
+        F.pad(floats(11, 32, 56, 56), 1, mode="reflect")
     with pytest.raises(ValueError, match="reduction must be one of 'none', 'mean', 'sum', but is 'batchmean'"):
         F.hinge_embedding_loss(np.ones(ROWS), np.ones(ROWS), reduction="batchmean")
 

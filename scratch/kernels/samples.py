@@ -148,7 +148,7 @@ def of_axes(n):
 register(
     padding.pad,
     when=lambda x, pad, mode="constant", value=None: (
-        mode != "constant" and len(pad) == 2 * x.ndim - 4 and x.size > 2 * LARGE
+        mode != "constant" and isinstance(pad, (tuple, list)) and len(pad) == 2 * x.ndim - 4 and x.size > 2 * LARGE
     ),
 )
 register(interpolation.interpolate)
@@ -161,7 +161,12 @@ register(unfold.fold, when=of_axes(3))
 register(local_response_norm.local_response_norm)
 for n, op in enumerate((lp_pooling.lp_pool1d, lp_pooling.lp_pool2d, lp_pooling.lp_pool3d), start=1):
     register(op, when=of_axes(2 + n))
-register(normalization.rms_norm, when=lambda x, normalized_shape, *_, **__: math.prod(normalized_shape) < x.size)
+register(
+    normalization.rms_norm,
+    when=lambda x, normalized_shape, *_, **__: (
+        isinstance(normalized_shape, (tuple, list)) and math.prod(normalized_shape) < x.size
+    ),
+)
 register(distances.normalize, when=lambda x, p=2.0, dim=1, eps=1e-12: type(dim) is int and dim % x.ndim > 0)
 register(
     distances.cosine_similarity,
