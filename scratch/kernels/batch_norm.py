@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.batch_norm import batch_norm, check_batch_norm, update_running
-from scratch.kernels.blocks import BLOCK, PASSES, multiply, over_rows
+from scratch.kernels.blocks import PASSES, block_size, multiply, over_rows
 
 STRETCH = 256
 LARGE = 16384  # items: below, the textbook's few calls take less time than setting up blocks
@@ -33,7 +33,7 @@ def suits(x, running_mean=None, running_var=None, weight=None, bias=None, traini
 
 def over_images(task, x, scratch=1) -> None:
     """`task(lo, hi, *spaces)` for groups of images that fill two blocks; each space is as large as x[lo:hi]."""
-    step = max(1, 2 * BLOCK // x[0].size)
+    step = max(1, 2 * block_size(x.size) // x[0].size)
 
     def run(first, last):
         spaces = [np.empty_like(x[: min(step, last - first)]) for _ in range(scratch)]

@@ -195,6 +195,11 @@ def _work(task, lo, hi):
         _here.inside = False
 
 
+def block_size(items: int) -> int:
+    """Items a block of an array of so many: BLOCK where threads meet, half of it on one, which needs less memory."""
+    return BLOCK // 2 if items < SMALL or one_thread() else BLOCK
+
+
 def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int | None = None) -> None:
     """`fn(*slices)` on cache-sized slices of contiguous arrays of one size, flattened, in several threads if it pays.
 
@@ -202,7 +207,7 @@ def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int | 
     working space of the first array's dtype, made once per thread.
     """
     flat = [a.reshape(-1) for a in arrays]
-    n, block = flat[0].size, block or BLOCK
+    n, block = flat[0].size, block or block_size(flat[0].size)
 
     def task(lo, hi):
         space = [np.empty(min(block, hi - lo), flat[0].dtype) for _ in range(scratch)]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch import pooling
-from scratch.kernels.blocks import BLOCK, SMALL, parallel
+from scratch.kernels.blocks import SMALL, block_size, parallel
 from scratch.pooling import AvgPoolSaved, avg_divisor, pool_windows
 
 LARGE = 1024  # items: below, the textbook's few calls take less time
@@ -30,7 +30,7 @@ def planes_of(a, n):
 
 def by_planes(task, planes, items):
     """`task(part)` for slices of the planes; each plane has this many items."""
-    step = max(1, 2 * BLOCK // items)
+    step = max(1, 2 * block_size(planes * items) // items)
 
     def some(lo, hi):
         for i in range(lo, hi, step):

@@ -222,7 +222,7 @@ def elementwise(formula: Callable, *arrays) -> None:
     A formula of many passes over memory becomes one of one pass: each piece, with its temporaries, stays in the cache.
     """
     first = arrays[0]
-    if type(first) is np.ndarray and first.size > BLOCK and all(a.flags.c_contiguous for a in arrays):
+    if type(first) is np.ndarray and first.size > BLOCK // 2 and all(a.flags.c_contiguous for a in arrays):
         blockwise(formula, *arrays)
     else:
         formula(*arrays)
