@@ -17,9 +17,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
-
 import scratch
+from benchmarks.machine import set_threads
 from benchmarks.record import Row, geometric_mean
 from benchmarks.subjects import KERNELS, TORCH
 from benchmarks.timing import Subject, alternate
@@ -58,11 +57,6 @@ def on(subject: Subject, threads: int, beside: Callable = nullcontext) -> Subjec
             set_threads(before)
 
     return replace(subject, around=around)
-
-
-def set_threads(n: int) -> None:
-    scratch.set_num_threads(n)
-    torch.set_num_threads(n)
 
 
 @contextmanager

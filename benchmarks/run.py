@@ -57,7 +57,8 @@ def entries(suites: Iterable[str] = SUITES, pattern: str = "", device: str = "cp
     found: list[Entry] = []
     for suite in suites:
         if suite == "lock":
-            found += [replace(entry, suite=suite) for entry in entries(("ops", "nets")) if aim(entry.name)]
+            aimed = [entry for entry in entries(("ops", "nets")) if aim(entry.name) and device == "cpu"]
+            found += [replace(entry, suite=suite) for entry in aimed]
         else:
             found += [_net_entry(suite, net) for net in nets[suite]] if suite in nets else _pairs(suite, device)
     return [entry for entry in found if re.search(pattern, entry.name)]

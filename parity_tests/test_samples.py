@@ -65,7 +65,7 @@ def test_parts_of_the_samples_give_what_all_of_them_give(name):
     assert y.dtype == y_plain.dtype
     assert y.shape == y_plain.shape
     assert_allclose(y, y_plain, rtol=1e-5 if y.ndim == 0 else 1e-6)
-    dy = RNG.normal(size=y.shape).astype(y.dtype)
+    dy = np.random.default_rng(1).normal(size=y.shape).astype(y.dtype)
     gradients, plain = (g if isinstance(g, tuple) else (g,) for g in (backward(dy), backward_plain(dy)))
     assert len(gradients) == len(plain)
     for gradient, expected in zip(gradients, plain):
@@ -90,6 +90,14 @@ def test_infinite_losses_of_both_signs_add_up_to_nan():
         y, backward = F.hinge_embedding_loss(x, np.ones(ROWS, int))
     assert in_parts(backward)
     assert np.isnan(y)
+
+
+@pytest.mark.parametrize("op", [F.kl_div, F.hinge_embedding_loss, F.poisson_nll_loss])
+def test_a_target_that_is_broadcast_along_the_samples_is_not_cut(op):
+    x, target = floats(800, 800), floats(800, low=0.1)  # as long as there are samples, but its axis is the last
+    y, backward = op(x, target, reduction="sum")
+    assert not in_parts(backward)
+    assert_allclose(y, op(x, np.broadcast_to(target, x.shape).copy(), reduction="sum")[0], rtol=1e-5)
 
 
 def test_an_error_is_about_all_samples():

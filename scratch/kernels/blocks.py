@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-BLOCK = 262144  # items a block
+BLOCK = 262144  # items a block, where threads meet: see block_size
 SMALL = 2 * BLOCK  # items below which two threads are no faster: shorter calls hold the lock, waking takes 0.1 ms
 PRODUCTS = 10_000_000  # multiplications from which two threads multiply faster than one
 PASSES = 20  # multiplications for which an item counts where the sums of a few passes are products with a vector
@@ -200,14 +200,14 @@ def block_size(items: int) -> int:
     return BLOCK // 2 if items < SMALL or one_thread() else BLOCK
 
 
-def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int | None = None) -> None:
+def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0) -> None:
     """`fn(*slices)` on cache-sized slices of contiguous arrays of one size, flattened, in several threads if it pays.
 
     The first arrays are read, the last ones written, as fn likes. `scratch` more arrays are handed to fn behind them:
     working space of the first array's dtype, made once per thread.
     """
     flat = [a.reshape(-1) for a in arrays]
-    n, block = flat[0].size, block or block_size(flat[0].size)
+    n, block = flat[0].size, block_size(flat[0].size)
 
     def task(lo, hi):
         space = [np.empty(min(block, hi - lo), flat[0].dtype) for _ in range(scratch)]

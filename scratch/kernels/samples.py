@@ -1,7 +1,7 @@
 """Ops whose samples do not see each other: the textbook itself, a few samples at a time, on all threads.
 
 What is fast: the parts go to different threads, and all passes of the textbook's formula over a part find it in the
-cache. A sum or mean of losses is made of the parts' sums, and so is the gradient of a weight.
+cache. A sum or mean of losses is made of those of the parts, and the gradient of a weight is their sum.
 
 Axes: N samples, the first axis of the arguments that are cut into parts and of y, unless that is one number.
 """
@@ -179,4 +179,8 @@ register(margin_losses.margin_ranking_loss, 3, of_one_shape)
 register(margin_losses.multi_margin_loss, 2)
 register(likelihood_losses.poisson_nll_loss, 2, of_one_shape)
 register(likelihood_losses._gaussian_nll_loss, 3, of_one_shape)
-register(likelihood_losses.kl_div, 2, lambda *arguments, reduction="mean", **_: reduction != "mean")
+register(
+    likelihood_losses.kl_div,
+    2,
+    when=lambda x, target, *_, reduction="mean", **__: reduction != "mean" and x.shape == target.shape,
+)  # a mean warns whoever has called, once

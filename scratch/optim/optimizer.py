@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scratch.dtypes import as_array
-from scratch.kernels.blocks import BLOCK, blockwise
+from scratch.kernels.blocks import block_size, blockwise
 from scratch.parameter import Parameter, ParameterView
 
 
@@ -222,7 +222,7 @@ def elementwise(formula: Callable, *arrays) -> None:
     A formula of many passes over memory becomes one of one pass: each piece, with its temporaries, stays in the cache.
     """
     first = arrays[0]
-    if type(first) is np.ndarray and first.size > BLOCK // 2 and all(a.flags.c_contiguous for a in arrays):
+    if type(first) is np.ndarray and first.size > block_size(first.size) and all(a.flags.c_contiguous for a in arrays):
         blockwise(formula, *arrays)
     else:
         formula(*arrays)
