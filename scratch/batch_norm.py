@@ -15,7 +15,7 @@ from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.normalization import moments, standardize_backward
 from scratch.op import Op
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class BatchNormSaved(NamedTuple):
@@ -126,8 +126,8 @@ def batch_norm_backward(dy, saved):
     all_but_channels = (0, *range(2, x.ndim))
     xhat = (x - mean) * rstd
     # y = xhat * weight + bias
-    dweight = pairwise_sum(dy * xhat, all_but_channels)  # (C,)
-    dbias = pairwise_sum(dy, all_but_channels)  # (C,)
+    dweight = tree_sum(dy * xhat, all_but_channels)  # (C,)
+    dbias = tree_sum(dy, all_but_channels)  # (C,)
     dxhat = dy if weight is None else dy * per_channel(weight, x)
     # xhat = (x - mean) * rstd
     dx = standardize_backward(dxhat, xhat, rstd, axes) if axes else dxhat * rstd

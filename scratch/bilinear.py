@@ -15,7 +15,7 @@ from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 # the first two factors, then the third: two matrix products, where one sum over all pairs i, j would round more
 TWO_AT_A_TIME = ["einsum_path", (0, 1), (0, 1)]
@@ -84,7 +84,7 @@ def bilinear_backward(dy, saved, needs=(True, True, True, True)):
         dweight = np.einsum("no,ni,nj->oij", *rows, optimize=TWO_AT_A_TIME)
     if needs[3]:
         # y = ... + bias
-        dbias = pairwise_sum(dy, tuple(range(dy.ndim - 1)))
+        dbias = tree_sum(dy, tuple(range(dy.ndim - 1)))
     return dinput1, dinput2, dweight, dbias
 
 

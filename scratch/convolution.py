@@ -29,7 +29,7 @@ from scratch.sliding import (
     taps,
     with_zeros,
 )
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class ConvSaved(NamedTuple):
@@ -110,7 +110,7 @@ def _backward(axes, dy, saved, needs):
     if needs[1]:
         dweight = weight_gradient(x, dy, geometry, weight.shape)
     if needs[2]:
-        dbias = pairwise_sum(dy, (0, *range(2, axes + 2)))
+        dbias = tree_sum(dy, (0, *range(2, axes + 2)))
     return dx, dweight, dbias
 
 

@@ -15,7 +15,7 @@ from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op, unbroadcast
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class LinearSaved(NamedTuple):
@@ -88,7 +88,7 @@ def linear_backward(dy, saved, needs=(True, True, True)):
         dweight = dweight.reshape(saved.weight.shape)
     if needs[2]:
         # y = ... + bias
-        dbias = unbroadcast(pairwise_sum(rows), bias_shape)  # (O,)
+        dbias = unbroadcast(tree_sum(rows), bias_shape)  # (O,)
     return dx, dweight, dbias
 
 

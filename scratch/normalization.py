@@ -15,7 +15,7 @@ from scratch import init
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class LayerNormSaved(NamedTuple):
@@ -47,11 +47,9 @@ def normalized_axes(op: str, x, normalized_shape, **affine) -> tuple[int, ...]:
 def moments(x, axes):
     """(mean, variance) of x along axes, which are kept as 1: two passes, so that a large mean does no harm."""
     count = max(math.prod(x.shape[a] for a in axes), 1)
-    mean = pairwise_sum(x, axes, keepdims=True) / count
-    mean = (
-        mean + pairwise_sum(x - mean, axes, keepdims=True) / count
-    )  # what rounding left in a long sum of large numbers
-    var = pairwise_sum((x - mean) ** 2, axes, keepdims=True) / count
+    mean = tree_sum(x, axes, keepdims=True) / count
+    mean = mean + tree_sum(x - mean, axes, keepdims=True) / count  # what rounding left in a long sum of large numbers
+    var = tree_sum((x - mean) ** 2, axes, keepdims=True) / count
     return mean, var
 
 
@@ -62,8 +60,8 @@ def standardize_backward(dxhat, xhat, rstd, axes):
     that would stretch it are taken out; the rest goes through the division.
     """
     count = max(math.prod(xhat.shape[a] for a in axes), 1)
-    shift = pairwise_sum(dxhat, axes, keepdims=True) / count
-    stretch = pairwise_sum(dxhat * xhat, axes, keepdims=True) / count
+    shift = tree_sum(dxhat, axes, keepdims=True) / count
+    stretch = tree_sum(dxhat * xhat, axes, keepdims=True) / count
     return (dxhat - shift - xhat * stretch) * rstd
 
 
@@ -111,8 +109,8 @@ def layer_norm_backward(dy, saved):
     leading = tuple(range(x.ndim - len(axes)))
     xhat = (x - mean) * rstd
     # y = xhat * weight + bias, the same weight and bias for every sample
-    dweight = pairwise_sum(dy * xhat, leading)  # (D)
-    dbias = pairwise_sum(dy, leading)  # (D)
+    dweight = tree_sum(dy * xhat, leading)  # (D)
+    dbias = tree_sum(dy, leading)  # (D)
     dxhat = dy if weight is None else dy * weight
     # xhat = (x - mean) * rstd
     dx = standardize_backward(dxhat, xhat, rstd, axes)
@@ -212,7 +210,7 @@ def rms_norm_backward(dy, saved):
     count = max(math.prod(x.shape[a] for a in axes), 1)
     xhat = x * scale
     # y = xhat * weight, the same weight for every sample
-    dweight = pairwise_sum(dy * xhat, tuple(range(x.ndim - len(axes))))  # (D)
+    dweight = tree_sum(dy * xhat, tuple(range(x.ndim - len(axes))))  # (D)
     dxhat = dy if weight is None else dy * weight
     # xhat = x * scale has mean square 1 whatever x is: the part of dxhat that would stretch it is taken out
     dx = (dxhat - xhat * (dxhat * xhat).sum(axis=axes, keepdims=True) / count) * scale
@@ -328,8 +326,8 @@ def group_norm_backward(dy, saved):
     all_but_channels = (0, *range(2, x.ndim))
     xhat = (in_groups(x, num_groups) - mean) * rstd  # (N, G, C/G · *)
     # y = xhat * weight + bias
-    dweight = pairwise_sum(dy * xhat.reshape(x.shape), all_but_channels)  # (C,)
-    dbias = pairwise_sum(dy, all_but_channels)  # (C,)
+    dweight = tree_sum(dy * xhat.reshape(x.shape), all_but_channels)  # (C,)
+    dbias = tree_sum(dy, all_but_channels)  # (C,)
     dxhat = dy if weight is None else dy * weight.reshape((1, -1) + (1,) * (x.ndim - 2))
     # xhat = (x - mean) * rstd, group by group
     dx = standardize_backward(in_groups(dxhat, num_groups), xhat, rstd, (2,)).reshape(x.shape)

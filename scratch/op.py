@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratch.parameter import Parameter
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 _textbook_only: ContextVar[bool] = ContextVar("textbook_only", default=False)
 
@@ -277,7 +277,7 @@ def unbroadcast(gradient, shape):
         return gradient
     extra = gradient.ndim - len(shape)
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and gradient.shape[extra + i] != 1)
-    return pairwise_sum(gradient, (*range(extra), *stretched)).reshape(shape)
+    return tree_sum(gradient, (*range(extra), *stretched)).reshape(shape)
 
 
 def on_device_of(x, host):

@@ -17,7 +17,7 @@ from scratch.activations import sigmoid_of
 from scratch.dtypes import as_dtype, check_device
 from scratch.module import Module
 from scratch.op import Op
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 def check_cell(name, gates, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c=None, weight_hr=None) -> None:
@@ -108,7 +108,7 @@ def gates_backward(dz_x, dz_h, x, h, weight_ih, weight_hh):
     dh = dz_h @ weight_hh  # (B, gates · H) @ (gates · H, P) -> (B, P)
     dweight_ih = dz_x.T @ x  # (gates · H, B) @ (B, I) -> (gates · H, I)
     dweight_hh = dz_h.T @ h  # (gates · H, B) @ (B, P) -> (gates · H, P)
-    return dx, dh, dweight_ih, dweight_hh, pairwise_sum(dz_x), pairwise_sum(dz_h)
+    return dx, dh, dweight_ih, dweight_hh, tree_sum(dz_x), tree_sum(dz_h)
 
 
 rnn_cell = Op(rnn_cell_forward, rnn_cell_backward)

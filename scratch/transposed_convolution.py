@@ -16,7 +16,7 @@ import numpy as np
 from scratch.convolution import _ConvNd, correlate, spread, weight_gradient
 from scratch.op import Op
 from scratch.sliding import Geometry, each_axis
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class ConvTransposeSaved(NamedTuple):
@@ -89,7 +89,7 @@ def _backward(axes, dy, saved, needs):
     if needs[1]:
         dweight = weight_gradient(dy, x, geometry, weight.shape)
     if needs[2]:
-        dbias = pairwise_sum(dy, (0, *range(2, axes + 2)))
+        dbias = tree_sum(dy, (0, *range(2, axes + 2)))
     return dx, dweight, dbias
 
 

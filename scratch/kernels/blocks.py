@@ -200,14 +200,15 @@ def block_size(items: int) -> int:
     return BLOCK // 2 if items < SMALL or one_thread() else BLOCK
 
 
-def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0) -> None:
+def blockwise(fn: Callable, *arrays: np.ndarray, scratch: int = 0, block: int = 0) -> None:
     """`fn(*slices)` on cache-sized slices of contiguous arrays of one size, flattened, in several threads if it pays.
 
     The first arrays are read, the last ones written, as fn likes. `scratch` more arrays are handed to fn behind them:
-    working space of the first array's dtype, made once per thread.
+    working space of the first array's dtype, made once per thread. `block` is the items a slice, if not the usual.
     """
     flat = [a.reshape(-1) for a in arrays]
-    n, block = flat[0].size, block_size(flat[0].size)
+    n = flat[0].size
+    block = block or block_size(n)
 
     def task(lo, hi):
         space = [np.empty(min(block, hi - lo), flat[0].dtype) for _ in range(scratch)]

@@ -17,7 +17,7 @@ from scratch.kernels import blocks
 from scratch.kernels.products import share
 from scratch.linear import LinearSaved, check_linear, linear
 from scratch.op import unbroadcast
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 SHARED = 64_000_000  # multiplications from which shares of a product pay
 
@@ -54,7 +54,7 @@ def linear_kernel_backward(dy, saved, needs=(True, True, True)):
             share(rows.T, xs, dweight, lo, hi, parts)  # (O, n) @ (n, I)
         if dbias is not None:
             some = slice(len(weight) * lo // parts, len(weight) * hi // parts)
-            dbias[some] = pairwise_sum(rows[:, some])
+            dbias[some] = tree_sum(rows[:, some])
 
     blocks.multiply(task, parts, x.size * len(weight))
     dx = None if dx is None else dx.reshape(x.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from scratch.kernels.activations import LOG2E
 from scratch.recurrent import gru_layer, rnn_layer
 from scratch.recurrent_cells import check_cell
-from scratch.sums import pairwise_sum
+from scratch.sums import tree_sum
 
 
 class RecurrentKernelSaved(NamedTuple):
@@ -77,8 +77,8 @@ def weight_gradients(dx_gates, dh_gates, saved):
     dx = (from_x @ weight_ih).reshape(x.shape)
     dweight_ih = from_x.T @ x.reshape(rows, -1)
     dweight_hh = from_h.T @ states[:-1].reshape(rows, -1)
-    dbias_ih = pairwise_sum(from_x)
-    dbias_hh = dbias_ih.copy() if dx_gates is dh_gates else pairwise_sum(from_h)
+    dbias_ih = tree_sum(from_x)
+    dbias_hh = dbias_ih.copy() if dx_gates is dh_gates else tree_sum(from_h)
     return in_order(dx, saved.reverse), dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 

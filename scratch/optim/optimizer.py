@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from scratch.dtypes import as_array
-from scratch.kernels.blocks import block_size, blockwise
+from scratch.kernels.blocks import SMALL, blockwise
 from scratch.parameter import Parameter, ParameterView
+
+PIECE = 65536  # items of a small parameter that are updated at a time: their temporaries stay small, too
 
 
 class Optimizer:
@@ -222,7 +224,7 @@ def elementwise(formula: Callable, *arrays) -> None:
     A formula of many passes over memory becomes one of one pass: each piece, with its temporaries, stays in the cache.
     """
     first = arrays[0]
-    if type(first) is np.ndarray and first.size > block_size(first.size) and all(a.flags.c_contiguous for a in arrays):
-        blockwise(formula, *arrays)
+    if type(first) is np.ndarray and first.size > PIECE and all(a.flags.c_contiguous for a in arrays):
+        blockwise(formula, *arrays, block=PIECE if first.size < SMALL else 0)
     else:
         formula(*arrays)
