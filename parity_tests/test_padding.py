@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import scratch
 from scratch import CircularPad1d, ConstantPad2d, ReflectionPad2d, ZeroPad2d
 from scratch.functional import pad
 
@@ -61,3 +62,30 @@ def test_layers_look_as_in_torch():
     assert repr(ConstantPad2d((1, 2), 3.5)) == "ConstantPad2d(padding=(1, 2), value=3.5)"
     assert repr(ZeroPad2d(1)) == "ZeroPad2d((1, 1, 1, 1))"
     assert repr(CircularPad1d((3, 1))) == "CircularPad1d((3, 1))"
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("widths", [(1, 2, 0, 3), (2, 2, 0, 0, 1, 0), (1, 0, 0, 2, 3, 1)])
+def test_the_kernel_gives_what_the_textbook_gives(mode, widths):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 6, 30, 31, 32) if len(widths) == 6 else (29, 32, 31, 32)).astype(np.float32)
+    y, backward = pad(x, widths, mode)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    with scratch.textbook():
+        expected, textbook_backward = pad(x, widths, mode)
+    assert np.array_equal(y, expected)
+    assert np.array_equal(backward(dy), textbook_backward(dy))
+
+
+def test_the_kernel_cuts_off_too():
+    x = np.random.default_rng(0).standard_normal((8, 16, 32, 32))
+    y, backward = pad(x, (-1, 2, 3, -4), value=7.0)
+    assert np.array_equal(y[:, :, 3:, :31], x[:, :, :28, 1:])
+    assert (y[:, :, :3] == 7).all()
+    assert (y[..., 31:] == 7).all()
+    dx = backward(y + 1)
+    assert np.array_equal(dx[:, :, :28, 1:], x[:, :, :28, 1:] + 1)
+    assert not dx[:, :, 28:].any()
+    assert not dx[..., 0].any()
+    assert pad(x, (-16, -16, 0, 0))[0].shape == (8, 16, 32, 0)

@@ -22,7 +22,6 @@ def whole(*shape, high):
 ROWS = 700, 1000
 SIGNS = np.where(RNG.random(ROWS) < 0.5, -1, 1)
 CASES = {
-    "pad": (F.pad, (floats(11, 32, 56, 56), (1, 2, 0, 3)), {"mode": "reflect"}),
     "interpolate": (F.interpolate, (floats(9, 32, 44, 44),), {"scale_factor": 1.5, "mode": "bilinear"}),
     "max_unpool2d": (F.max_unpool2d, (floats(9, 64, 32, 32), whole(9, 64, 32, 32, high=64 * 64), 2), {}),
     "pixel_shuffle": (F.pixel_shuffle, (floats(9, 64, 32, 32), 2), {}),
@@ -108,8 +107,6 @@ def test_an_error_is_about_all_samples():
     indices[0, 0, 0, 0], indices[-1, 0, 0, 0] = -7, 10_000
     with pytest.raises(ValueError, match="but go from -7 to 10000"):
         F.max_unpool2d(x, indices, 2)
-    with pytest.raises(TypeError, match="pad must be a tuple of integers, but is 1"):
-        F.pad(floats(11, 32, 56, 56), 1, mode="reflect")
     with pytest.raises(ValueError, match="reduction must be one of 'none', 'mean', 'sum', but is 'batchmean'"):
         F.hinge_embedding_loss(np.ones(ROWS), np.ones(ROWS), reduction="batchmean")
 

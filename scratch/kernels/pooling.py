@@ -28,15 +28,15 @@ def planes_of(a, n):
     return np.ascontiguousarray(a).reshape(prod(a.shape[:-n]), *a.shape[-n:])
 
 
-def by_planes(task, planes, items):
-    """`task(part)` for slices of the planes; each plane has this many items."""
-    step = max(1, 2 * block_size(planes * items) // items)
+def by_planes(task, planes, items, least=0):
+    """`task(part)` for slices of the planes, each of so many items; from SMALL or `least` in all on all threads."""
+    step = max(1, 2 * block_size(planes * items) // max(1, items))
 
     def some(lo, hi):
         for i in range(lo, hi, step):
             task(slice(i, min(i + step, hi)))
 
-    parallel(some, planes, 1 if planes * items < SMALL else None)
+    parallel(some, planes, 1 if planes * items < (least or SMALL) else None)
 
 
 # ---------------------------------------------------------------------- max pooling

@@ -23,7 +23,6 @@ from scratch import (
     lp_pooling,
     margin_losses,
     normalization,
-    padding,
     reshaping,
     unfold,
     unpooling,
@@ -145,12 +144,6 @@ def of_axes(n):
     return lambda x, *_, **__: x.ndim == n
 
 
-register(
-    padding.pad,
-    when=lambda x, pad, mode="constant", value=None: (
-        mode != "constant" and isinstance(pad, (tuple, list)) and len(pad) == 2 * x.ndim - 4 and x.size > 2 * LARGE
-    ),
-)
 register(interpolation.interpolate)
 for n, op in enumerate((unpooling.max_unpool1d, unpooling.max_unpool2d, unpooling.max_unpool3d), start=1):
     register(op, 2, of_axes(2 + n))
