@@ -47,6 +47,42 @@ def test_an_error_in_any_part_is_raised_and_the_pool_goes_on():
     test_the_parts_cover_everything_once()
 
 
+def test_a_worker_that_was_not_waited_for_is_not_used_again(monkeypatch):
+    blocks.parallel(lambda lo, hi: None, 2)
+    (worker,) = blocks._idle
+    interrupted, on = threading.Event(), threading.Event()
+
+    def wait(self):
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(worker), "wait", wait)
+        with pytest.raises(KeyboardInterrupt):
+            blocks.parallel(lambda lo, hi: lo and on.wait(timeout=60), 2)
+    assert interrupted.is_set()
+    assert worker not in blocks._idle
+    assert (blocks._busy, blocks._running) == (0, 0)
+    test_the_parts_cover_everything_once()
+    on.set()
+
+
+def test_idle_workers_are_dismissed_with_fewer_threads_and_others_run_where_all_are_busy():
+    scratch.set_num_threads(3)
+    seen = []
+    blocks.parallel(lambda lo, hi: seen.append(threading.get_ident()) or blocks.one_thread(), 3)
+    assert len(blocks._idle) == 2
+    workers = blocks._enter(1)  # one is left for the call that follows
+    blocks.parallel(lambda lo, hi: seen.append((lo, hi)), 3)
+    assert sorted(seen[3:]) == [(0, 1), (1, 2), (2, 3)]
+    blocks._leave(workers, 1)
+    assert len(blocks._idle) == 2
+    scratch.set_num_threads(2)
+    assert len(blocks._idle) == 1
+    scratch.set_num_threads(1)
+    assert not blocks._idle
+
+
 def test_blas_gets_one_thread_inside_and_its_own_back_outside():
     counts = [library.get_num_threads() for library in blocks._blas()]
     inside = []

@@ -197,3 +197,53 @@ scaled_dot_product_attention = Op(
     arrays=("query", "key", "value", "attn_mask"),
     indices=("attn_mask",),
 )
+
+
+# ---------------------------------------------------------------------- its two products
+
+
+class ScoresSaved(NamedTuple):
+    """What scores_backward needs, and nothing else."""
+
+    q: np.ndarray  # (*, T, d), scaled
+    k: np.ndarray  # (*, S, d)
+
+
+def scores_forward(q, k):
+    """How well every query matches every key: q kᵀ / sqrt(d).
+
+    q : (*, T, d). k : (*, S, d), with the same leading axes -> scores (*, T, S). backward : dscores -> dq, dk.
+    """
+    q = default_scale(q) * q
+    return q @ k.swapaxes(-1, -2), ScoresSaved(q, k)
+
+
+def scores_backward(dscores, saved):
+    q, k = saved
+    # scores = (scale * q) @ kᵀ
+    dq = default_scale(q) * (dscores @ k)  # (*, T, S) @ (*, S, d)
+    return dq, dscores.swapaxes(-1, -2) @ q  # (*, S, T) @ (*, T, d)
+
+
+scores = Op(scores_forward, scores_backward)
+
+
+class MixSaved(NamedTuple):
+    """What mix_backward needs, and nothing else."""
+
+    weights: np.ndarray  # (*, T, S)
+    v: np.ndarray  # (*, S, e)
+
+
+def mix_forward(weights, v):
+    """y = weights @ v: (*, T, S), (*, S, e) -> (*, T, e). backward : dy -> dweights, dv."""
+    return weights @ v, MixSaved(weights, v)
+
+
+def mix_backward(dy, saved):
+    weights, v = saved
+    # y = weights @ v
+    return dy @ v.swapaxes(-1, -2), weights.swapaxes(-1, -2) @ dy
+
+
+mix = Op(mix_forward, mix_backward)

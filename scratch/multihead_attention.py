@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scratch import init, random
-from scratch.attention import additive, default_scale, scaled_dot_product_attention
+from scratch.attention import additive, mix, scaled_dot_product_attention, scores
 from scratch.containers import ComposedBackward, chain
 from scratch.dropout import dropout
 from scratch.dtypes import as_dtype, check_device
@@ -272,23 +272,22 @@ def attention_with_weights(q, k, v, mask, dropout_p: float, rng):
 
     Other than scaled_dot_product_attention it takes the plain softmax, which has no answer (nan) without any key.
     """
-    scale = default_scale(q)
-    scores = scale * (q @ k.swapaxes(-1, -2))  # (B, h, T, d) @ (B, h, d, S) -> (B, h, T, S)
-    if mask is not None:
-        scores = scores + mask
-    weights, softmax_backward = softmax(scores, -1)
-    dropped, dropout_backward = dropout(weights, dropout_p, dropout_p > 0, rng=rng)
-    mixed = dropped @ v  # (B, h, T, S) @ (B, h, S, d) -> (B, h, T, d)
+    s, scores_backward = scores(q, k)  # (B, h, T, d), (B, h, S, d) -> (B, h, T, S)
+    weights, softmax_backward = softmax(s if mask is None else s + mask, -1)
+    dropped, dropout_backward = weights, None
+    if dropout_p > 0:
+        dropped, dropout_backward = dropout(weights, dropout_p, rng=rng)
+    mixed, mix_backward = mix(dropped, v)  # (B, h, T, S), (B, h, S, d) -> (B, h, T, d)
 
     def backward(dy, pull):
-        dmixed, ddropped = dy
+        dmixed, dshown = dy
         # mixed = dropped @ v
-        dv = dropped.swapaxes(-1, -2) @ dmixed
-        through_mixed = dmixed @ v.swapaxes(-1, -2)
-        ddropped = through_mixed if ddropped is None else through_mixed + ddropped
-        # dropped = dropout(softmax(scores))
-        dscores = pull(softmax_backward, pull(dropout_backward, ddropped))
-        # scores = scale * q @ kᵀ + mask
-        return scale * (dscores @ k), scale * (dscores.swapaxes(-1, -2) @ q), dv
+        dweights, dv = pull(mix_backward, dmixed)
+        if dshown is not None:
+            dweights = dweights + dshown
+        # dropped = dropout(softmax(scores + mask))
+        if dropout_backward is not None:
+            dweights = pull(dropout_backward, dweights)
+        return *pull(scores_backward, pull(softmax_backward, dweights)), dv
 
     return (mixed, dropped), ComposedBackward(backward)

@@ -3,6 +3,7 @@
 from scratch.kernels import (
     activations,
     attention,
+    attention_steps,
     batch_norm,
     batch_norm_rows,
     binary_losses,
@@ -36,6 +37,7 @@ from scratch.kernels import (
 __all__ = [
     "activations",
     "attention",
+    "attention_steps",
     "batch_norm",
     "batch_norm_rows",
     "binary_losses",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
+
+from scratch.kernels.workers import Worker
 
 BLOCK = 262144  # items a block, where threads meet: see block_size
 SMALL = 2 * BLOCK  # items below which two threads are no faster: shorter calls hold the lock, waking takes 0.1 ms
@@ -25,7 +25,8 @@ ROW = 384  # items a row from which NumPy is faster without a buffer
 
 _lock = threading.Lock()
 _here = threading.local()  # .inside: this thread is already one of a parallel call's workers
-_pool: ThreadPoolExecutor | None = None
+_idle: list[Worker] = []
+_busy = 0  # workers that are not idle
 _running = 0  # parallel calls in flight, from any thread
 _blas_threads_outside: list[int] = []
 
@@ -60,57 +61,56 @@ def set_num_threads(n: int) -> None:
 
     The default is OMP_NUM_THREADS, or the number of cores this process may run on.
     """
-    global _threads, _pool
+    global _threads
     if not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"set_num_threads: n must be a positive integer, but is {n!r}")
     with _lock:
         _threads = int(n)
         for library in _blas():
             library.set_num_threads(_threads)
-        if _running == 0:
-            _drop_pool()
-
-
-def _drop_pool() -> None:
-    global _pool
-    if _pool is not None:
-        _pool.shutdown(wait=False)
-        _pool = None
+        while len(_idle) >= _threads:
+            _idle.pop().dismiss()
 
 
 def _forget_after_fork() -> None:
     """A forked child has none of its parent's threads."""
-    global _pool, _running, _lock, _here
-    _pool, _running, _lock, _here = None, 0, threading.Lock(), threading.local()
+    global _idle, _busy, _running, _lock, _here
+    _idle, _busy, _running, _lock, _here = [], 0, 0, threading.Lock(), threading.local()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-def _enter() -> None:
-    """BLAS gets one thread, so that its threads and the pool's never fight over the cores."""
-    global _running, _blas_threads_outside
+def _enter(helpers: int = 0) -> list[Worker]:
+    """Up to so many workers, fewer if others have them, to be given back by `_leave`.
+
+    BLAS gets one thread, so that its threads and the workers never fight over the cores.
+    """
+    global _running, _busy, _blas_threads_outside
     with _lock:
         if _running == 0:
             _blas_threads_outside = [library.get_num_threads() for library in _blas()]
             for library in _blas():
                 library.set_num_threads(1)
         _running += 1
+        free = max(0, min(helpers, _threads - 1 - _busy))
+        workers = [_idle.pop() if _idle else Worker() for _ in range(free)]
+        _busy += free
+        return workers
 
 
-def _the_pool() -> ThreadPoolExecutor:
-    global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, _threads - 1), thread_name_prefix="scratch")
-        return _pool
-
-
-def _leave() -> None:
-    global _running
+def _leave(workers: Sequence[Worker] = (), ended: int = 0) -> None:
+    """Give the workers back; those behind the first `ended` are still at work and are not used again."""
+    global _running, _busy
     with _lock:
         _running -= 1
+        _busy -= len(workers)
+        for i, worker in enumerate(workers):
+            if i < ended and len(_idle) < _threads - 1:
+                _idle.append(worker)
+            else:
+                worker.dismiss()
         if _running == 0:
             for library, n in zip(_blas(), _blas_threads_outside):
                 library.set_num_threads(n)
@@ -122,7 +122,7 @@ def one_thread() -> bool:
 
 
 def parallel(task: Callable[[int, int], object], n: int, threads: int | None = None) -> None:
-    """`task(lo, hi)` for parts that make up [0, n), on the pool; the caller does the first part.
+    """`task(lo, hi)` for parts that make up [0, n), on all threads; the caller does those for which none is free.
 
     With one thread, one item, or from inside another parallel call, it is simply `task(0, n)`. An exception in a part
     is raised here, after all parts have ended. What is set for the caller alone (np.errstate) holds in all of them.
@@ -133,19 +133,22 @@ def parallel(task: Callable[[int, int], object], n: int, threads: int | None = N
             task(0, n)
         return
     cut = [n * i // parts for i in range(parts + 1)]
-    _enter()
+    workers, problems = _enter(parts - 1), []
     try:
-        pool = _the_pool()
-        futures = [pool.submit(copy_context().run, _work, task, cut[i], cut[i + 1]) for i in range(1, parts)]
+        own = parts - len(workers)
+        for worker, lo, hi in zip(workers, cut[own:], cut[own + 1 :]):
+            worker.start(_work, task, lo, hi)
         try:
-            _work(task, cut[0], cut[1])
+            for lo, hi in zip(cut[:own], cut[1:]):
+                _work(task, lo, hi)
         finally:
-            problems = [f.exception() for f in futures]
+            for worker in workers:
+                problems.append(worker.wait())
         for problem in problems:
             if problem is not None:
                 raise problem
     finally:
-        _leave()
+        _leave(workers, len(problems))
 
 
 def multiply(task: Callable[[int, int], object], n: int, products: int) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch import init, random
-from scratch.attention import default_scale, softmax_or_zeros
+from scratch.attention import mix, scores, softmax_or_zeros
 from scratch.containers import chain
 from scratch.dropout import Dropout
 from scratch.linear import Linear
@@ -20,31 +20,6 @@ from scratch.module import Module
 from scratch.op import Op, unbroadcast
 
 # ---------------------------------------------------------------------- the steps
-
-
-class ScoresSaved(NamedTuple):
-    """What scores_backward needs, and nothing else."""
-
-    q: np.ndarray  # (*, T, k)
-    k: np.ndarray  # (*, S, k)
-
-
-def scores_forward(q, k):
-    """How well every query matches every key: q kᵀ / sqrt(width).
-
-    q : (*, T, k). k : (*, S, k) -> scores (*, T, S). backward : dscores -> dq, dk.
-    """
-    return default_scale(q) * (q @ k.swapaxes(-1, -2)), ScoresSaved(q, k)
-
-
-def scores_backward(dscores, saved):
-    q, k = saved
-    # scores = scale * q @ kᵀ
-    dscores = default_scale(q) * dscores
-    return dscores @ k, dscores.swapaxes(-1, -2) @ q  # (*, T, S) @ (*, S, k), (*, S, T) @ (*, T, k)
-
-
-scores = Op(scores_forward, scores_backward)
 
 
 class MultiplySaved(NamedTuple):
@@ -88,27 +63,6 @@ def masked_softmax_backward(dweights, weights):
 masked_softmax = Op(
     masked_softmax_forward, masked_softmax_backward, arrays=("scores", "attention_mask"), indices=("attention_mask",)
 )
-
-
-class MixSaved(NamedTuple):
-    """What mix_backward needs, and nothing else."""
-
-    weights: np.ndarray  # (*, T, S)
-    v: np.ndarray  # (*, S, v)
-
-
-def mix_forward(weights, v):
-    """y = weights @ v: (*, T, S), (*, S, v) -> (*, T, v). backward : dy -> dweights, dv."""
-    return weights @ v, MixSaved(weights, v)
-
-
-def mix_backward(dy, saved):
-    weights, v = saved
-    # y = weights @ v
-    return dy @ v.swapaxes(-1, -2), weights.swapaxes(-1, -2) @ dy
-
-
-mix = Op(mix_forward, mix_backward)
 
 
 def attend(q, k, v, attention_mask, attention_weights, *, before=(), after=()):

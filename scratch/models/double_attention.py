@@ -7,10 +7,10 @@ Twin: torch_ref/models/double_attention.py. Pair: parity_tests/pairs/models/doub
 from __future__ import annotations
 
 from scratch import init, random
+from scratch.attention import mix
 from scratch.containers import chain
 from scratch.convolution import Conv2d
 from scratch.models.attention_parts import check_images
-from scratch.models.dot_product_attention import mix
 from scratch.models.dual_attention import as_images, as_rows, transposed
 from scratch.module import Module
 from scratch.softmax import softmax
