@@ -369,6 +369,7 @@ def test_the_floor_is_made_of_passes_or_products():
     half_of_it = replace(product, flops=25 * 10**9)
     sums = page._sums([product, half_of_it, row("Flatten", kernels=9.0, torch=1.0)], measured)
     assert "floors / torch: geometric mean 0.35 over 2 rows; scratch there 3.00" in sums  # sqrt(0.5 · 0.25)
+    assert "at its floor: geometric mean 1.04 over all 3 rows" in sums  # (0.5 · 0.25 · 9) ** (1 / 3)
 
 
 def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path):
