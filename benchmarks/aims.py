@@ -106,7 +106,7 @@ REASONS = {
     "ResNet block": "the 3x3 convolutions, see there",
     "MLP 784-256-10": "two products of a millisecond, OpenBLAS beside PyTorch's MKL, and small steps around them",
     "ConstantPad": "filled, then copied into row by row",
-    "PositionalEncoding": "a sum and two copies, on one thread: what dropout gives never shares memory with what it got",
+    "PositionalEncoding": "a sum and two copies, on one thread: what dropout gives shares no memory with what it got",
     "LearnedPositionalEncoding": "a sum, two copies and a sum over the batch, on one thread",
     "ShuffleAttention": "copies, sums and stacks of halves of the channels, as the textbook writes them, on one thread",
     "Adaptive": "for maxima a copy that brings each window together, for averages a product with 0 and 1 an axis",

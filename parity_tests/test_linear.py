@@ -42,3 +42,21 @@ def test_products_in_between_have_blas_and_its_threads():
         scratch.set_num_threads(threads)
         _, backward = linear(x, weight)
         assert (backward.function is kernels.linear_kernel_backward) == taken
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "shared"),
+    [
+        ((8, 4), (4, 4), False),  # a few calls
+        ((100, 192), (120, 192), True),  # on one thread, BLAS's asleep
+        ((256, 784), (256, 784), False),  # middling: BLAS's threads start sooner
+        ((8, 65, 192), (192, 192), True),  # but for sequences ...
+        ((8192, 256), (10, 256), True),  # ... and many rows other layers have a use for the cores
+        ((2048, 1024), (1024, 1024), True),
+    ],
+)
+def test_the_kernel_takes_what_threads_share_well(x, weight, shared):
+    (when, _), x, weight = kernels.linear.kernels[0], np.zeros(x, np.float32), np.zeros(weight, np.float32)
+    assert when(x, weight) is shared
+    scratch.set_num_threads(1)
+    assert when(x, weight) is (x.size * len(weight) > 262_144)
