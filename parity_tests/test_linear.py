@@ -35,15 +35,6 @@ def test_the_kernel_is_the_textbook(size, bias):
             np.testing.assert_allclose(got, gradient, atol=1e-9)
 
 
-def test_products_in_between_have_blas_and_its_threads():
-    rng = np.random.default_rng(0)
-    x, weight = rng.normal(size=(256, 784)), rng.normal(size=(256, 784))
-    for threads, taken in ((2, False), (1, True)):
-        scratch.set_num_threads(threads)
-        _, backward = linear(x, weight)
-        assert (backward.function is kernels.linear_kernel_backward) == taken
-
-
 @pytest.mark.parametrize(
     ("x", "weight", "shared"),
     [
