@@ -108,6 +108,7 @@ REASONS = {
     "ConstantPad": "filled, then copied into row by row",
     "PositionalEncoding": "a sum and two copies, on one thread: what dropout gives shares no memory with what it got",
     "LearnedPositionalEncoding": "a sum, two copies and a sum over the batch, on one thread",
+    "SpatialAttention": "the maximum over the channels and where it lies, in textbook code, on one thread",
     "ShuffleAttention": "copies, sums and stacks of halves of the channels, as the textbook writes them, on one thread",
     "Adaptive": "for maxima a copy that brings each window together, for averages a product with 0 and 1 an axis",
 }
