@@ -37,6 +37,35 @@ def test_blockwise_runs_a_formula_over_slices_with_working_space():
     np.testing.assert_array_equal(y, x * 2 + 1)
 
 
+def test_blockwise_keeps_to_the_block_it_is_given():
+    x, sizes = np.arange(1001.0), []
+
+    def fn(x):
+        sizes.append(x.size)
+        x += 1
+
+    blocks.blockwise(fn, x, block=100)
+    assert (x == np.arange(1, 1002)).all()
+    assert sizes == [100] * 10 + [1]
+
+
+def test_without_a_thread_to_be_had_nothing_is_changed(monkeypatch):
+    scratch.set_num_threads(1)  # dismisses those that wait
+    scratch.set_num_threads(2)
+    counts = [library.get_num_threads() for library in blocks._blas()]
+
+    def none():
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blocks, "Worker", none)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            blocks.parallel(lambda lo, hi: None, 2)
+    assert (blocks._busy, blocks._running) == (0, 0)
+    assert [library.get_num_threads() for library in blocks._blas()] == counts
+    test_the_parts_cover_everything_once()
+
+
 def test_an_error_in_any_part_is_raised_and_the_pool_goes_on():
     def task(lo, hi):
         if lo > 0:
@@ -70,11 +99,11 @@ def test_a_worker_that_was_not_waited_for_is_not_used_again(monkeypatch):
 def test_idle_workers_are_dismissed_with_fewer_threads_and_others_run_where_all_are_busy():
     scratch.set_num_threads(3)
     seen = []
-    blocks.parallel(lambda lo, hi: seen.append(threading.get_ident()) or blocks.one_thread(), 3)
+    blocks.parallel(lambda lo, hi: seen.append((lo, hi)), 3)
     assert len(blocks._idle) == 2
     workers = blocks._enter(1)  # one is left for the call that follows
     blocks.parallel(lambda lo, hi: seen.append((lo, hi)), 3)
-    assert sorted(seen[3:]) == [(0, 1), (1, 2), (2, 3)]
+    assert sorted(seen) == [(0, 1), (0, 1), (1, 2), (1, 2), (2, 3), (2, 3)]
     blocks._leave(workers, 1)
     assert len(blocks._idle) == 2
     scratch.set_num_threads(2)

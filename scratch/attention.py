@@ -1,7 +1,8 @@
 """Scaled dot-product attention: each query takes a weighted mean of the values, weighted by how its key matches.
 
 Axes: * any leading axes (batch B, heads h), T queries, S keys and values, d width of a query or key, e of a value.
-Twin: torch_ref/attention.py. Pair: parity_tests/pairs/attention.py. Kernel: scratch/kernels/attention.py.
+Twin: torch_ref/attention.py. Pair: parity_tests/pairs/attention.py.
+Kernels: scratch/kernels/attention.py, scratch/kernels/attention_steps.py.
 """
 
 from __future__ import annotations

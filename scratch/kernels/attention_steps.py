@@ -8,16 +8,18 @@ Axes: * leading axes, T queries, S keys and values, d width of a query or key, e
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from scratch.attention import MixSaved, ScoresSaved, default_scale, mix, scores
 from scratch.kernels.blocks import ALONE, multiply, one_thread
 
 
-def products(*each):
-    """[a @ b for a, b in each] of a (*, m, k) and b (*, k, n), the leading axes in parts on all threads."""
-    leading = each[0][0].shape[:-2]
-    flat = [[x.reshape(-1, *x.shape[-2:]) for x in pair] for pair in each]
+def batched(*pairs):
+    """[a @ b for a, b in pairs] of a (*, m, k) and b (*, k, n), the leading axes in parts on all threads."""
+    leading = pairs[0][0].shape[:-2]
+    flat = [[x.reshape(-1, *x.shape[-2:]) for x in pair] for pair in pairs]
     outs = [np.empty((len(a), a.shape[1], b.shape[2]), a.dtype) for a, b in flat]
 
     def task(lo, hi):
@@ -28,45 +30,40 @@ def products(*each):
     return [out.reshape(*leading, *out.shape[1:]) for out in outs]
 
 
-def turned(x):
-    """(*, m, n) -> (*, n, m)"""
-    return x.swapaxes(-1, -2)
-
-
 def scores_kernel_forward(q, k):
     q = default_scale(q) * q
-    return products((q, turned(k)))[0], ScoresSaved(q, k)
+    return batched((q, k.mT))[0], ScoresSaved(q, k)
 
 
 def scores_kernel_backward(dscores, saved):
     q, k = saved
     # scores = (scale * q) @ kᵀ
-    dq, dk = products((dscores, k), (turned(dscores), q))
+    dq, dk = batched((dscores, k), (dscores.mT, q))
     dq *= default_scale(q)
     return dq, dk
 
 
 def mix_kernel_forward(weights, v):
-    return products((weights, v))[0], MixSaved(weights, v)
+    return batched((weights, v))[0], MixSaved(weights, v)
 
 
 def mix_kernel_backward(dy, saved):
     weights, v = saved
     # y = weights @ v
-    return tuple(products((dy, turned(v)), (turned(weights), dy)))
+    return tuple(batched((dy, v.mT), (weights.mT, dy)))
 
 
-def suits(a, b) -> bool:
-    """Enough to do, in more than one part."""
+def suits(axis, a, b) -> bool:
+    """Enough to do on more than one thread; the product is as wide as this axis of b."""
     return (
         a.ndim > 2
         and a.shape[:-2] == b.shape[:-2]
         and not one_thread()
-        and a.size * max(b.shape[-2:]) > ALONE
+        and a.size * b.shape[axis] > ALONE
         and a.dtype.char in "fd"
         and b.size > 0
     )
 
 
-scores.register(scores_kernel_forward, scores_kernel_backward, when=suits)
-mix.register(mix_kernel_forward, mix_kernel_backward, when=suits)
+scores.register(scores_kernel_forward, scores_kernel_backward, when=partial(suits, -2))
+mix.register(mix_kernel_forward, mix_kernel_backward, when=partial(suits, -1))

@@ -89,15 +89,16 @@ def _enter(helpers: int = 0) -> list[Worker]:
     """
     global _running, _busy, _blas_threads_outside
     with _lock:
+        free = max(0, min(helpers, _threads - 1 - _busy))
+        while len(_idle) < free:
+            _idle.append(Worker())  # where the system has no thread left this raises, and nothing is changed
         if _running == 0:
             _blas_threads_outside = [library.get_num_threads() for library in _blas()]
             for library in _blas():
                 library.set_num_threads(1)
         _running += 1
-        free = max(0, min(helpers, _threads - 1 - _busy))
-        workers = [_idle.pop() if _idle else Worker() for _ in range(free)]
         _busy += free
-        return workers
+        return [_idle.pop() for _ in range(free)]
 
 
 def _leave(workers: Sequence[Worker] = (), ended: int = 0) -> None:

@@ -27,7 +27,7 @@ def pad_kernel_forward(x, pad, mode="constant", value=None):
             y[part] = 0.0 if value is None else value
         y[part][inside] = x[part][kept]
         for axis, before, after in borders if mode != "constant" else ():
-            for i, source in rows(x, axis, before, after, mode):  # the corners are in the last axis' border, too
+            for i, source in rows(x.shape[axis], before, after, mode):  # the corners are in the last axis' border, too
                 y[part][_row(axis, i)] = y[part][_row(axis, source)]
 
     by_planes(some, len(x), y[0].size, SHARED)
@@ -44,7 +44,7 @@ def pad_kernel_backward(dy, saved):
         if saved.mode != "constant":
             dcopies = dcopies.copy()
             for axis, before, after in reversed(saved.borders):
-                for i, source in rows(dx, axis, before, after, saved.mode):
+                for i, source in rows(dx.shape[axis], before, after, saved.mode):
                     # y[i] = y[source]
                     dcopies[_row(axis, source)] += dcopies[_row(axis, i)]
         # y[inside] = x[kept]
@@ -54,9 +54,9 @@ def pad_kernel_backward(dy, saved):
     return dx
 
 
-def rows(x, axis, before, after, mode):
+def rows(size, before, after, mode):
     """(i, source): row i of y, in the border, is a copy of y's row `source`."""
-    for i, j in _copies(x.shape[axis], before, after, mode):
+    for i, j in _copies(size, before, after, mode):
         yield i, before + j
 
 
